@@ -1,0 +1,62 @@
+# The only entry point. `make` alone prints what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help html test check serve experiments lint format linkcheck lock clean
+
+help: ## print this table
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# -- Set-up: one stamp per dependency group, renewed when its inputs change ----------
+.venv/pip: | need-python
+	@$(PYTHON) -m venv .venv
+	@$(PIP) "pip>=25.1"
+	@touch $@
+
+.venv/book .venv/test .venv/dev: .venv/%: .venv/pip pyproject.toml constraints.txt
+	@echo "Installing the packages of the group '$*' (first time only) ..."
+	@$(PIP) --group $* --constraint constraints.txt
+	@touch $@
+
+.PHONY: need-python
+need-python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11, 3.12 or 3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing (Debian: apt install python3-venv)" >&2; exit 1; }
+
+# -- Read ------------------------------------------------------------------------------
+html: .venv/book ## build the book as HTML (FRESH=1: from nothing)
+	@$(PY) -m tools.build html $(if $(FRESH),--fresh)
+
+serve: .venv/dev ## serve the book on 127.0.0.1 and rebuild it as you write
+	@$(PY) -m sphinx_autobuild docs build/serve --host 127.0.0.1 --port $(or $(PORT),8000) \
+	  --watch snippets --watch tests --watch references.bib --re-ignore '__pycache__'
+
+# -- Verify ----------------------------------------------------------------------------
+test: .venv/test html ## run the whole suite (ARGS="-k gumbel" for a part of it)
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--contract --cov --cov-report=term -n auto)
+
+experiments: .venv/test ## run what is stale (ALL=1, ONLY=generative/vae, VERIFY=1)
+	@$(PY) -m tools.rerun $(if $(ALL),--all) $(if $(ONLY),--only $(ONLY)) $(if $(VERIFY),--verify)
+
+lint: .venv/dev ## check the style of the code
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+format: .venv/dev ## mend the style of the code
+	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
+
+check: lint test ## everything that CI runs, in one go
+	@$(PY) -m tools.rerun --verify
+
+linkcheck: .venv/book ## try the links to other sites (needs the network)
+	@$(PY) -m sphinx -b linkcheck -q docs build/linkcheck
+
+lock: .venv/dev ## write the installed versions into constraints.txt
+	@$(PY) -m tools.lock
+
+clean: ## remove what was built (the environment .venv stays)
+	rm -rf build .pytest_cache .ruff_cache .hypothesis .coverage

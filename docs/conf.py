@@ -1,0 +1,129 @@
+"""Sphinx configuration of the book."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
+
+project = "推导·实现·检验"
+author = "《推导·实现·检验》作者"
+copyright = "2026, 《推导·实现·检验》作者"
+language = "zh_CN"
+version = release = "0.1.0"
+
+extensions = [
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxcontrib.bibtex",
+    # The book's own (docs/_ext), one concern each.
+    "author_year",
+    "chapter_numbers",
+    "chapters",
+    "checks",
+    "chinese_search",
+    "chinese_ui",
+    "exercises",
+    "interactive",
+    "join_lines",
+    "katex_math",
+    "results",
+    "source_pages",
+]
+exclude_patterns = ["_ext", "_static", "_templates", "_vendor"]
+templates_path = ["_templates"]
+nitpicky = True
+suppress_warnings = ["myst.strikethrough"]
+
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "fieldlist",
+]
+myst_dmath_double_inline = False
+myst_heading_anchors = 3
+myst_links_external_new_tab = True
+
+# -- Numbers: chapters count through the parts; (3.1) for everything (chapter_numbers)
+numfig_format = {
+    "figure": "图 %s",
+    "table": "表 %s",
+    "code-block": "代码 %s",
+    "exercise": "练习 %s",
+    "section": "第 %s 节",
+}
+math_eqref_format = "({number})"
+
+# -- Mathematics: this one dict feeds KaTeX and LaTeX
+katex_macros = {
+    r"\argmax": r"\operatorname*{arg\,max}",
+    r"\argmin": r"\operatorname*{arg\,min}",
+    r"\Bernoulli": r"\operatorname{Bernoulli}",
+    r"\Categorical": r"\operatorname{Categorical}",
+    r"\Cov": r"\operatorname{Cov}",
+    r"\dd": r"\mathrm{d}",
+    r"\E": r"\mathbb{E}",
+    r"\Exponential": r"\operatorname{Exp}",
+    r"\Gumbel": r"\operatorname{Gumbel}",
+    r"\ind": r"\mathbf{1}",
+    r"\KL": r"D_{\mathrm{KL}}",
+    r"\logsumexp": r"\operatorname{logsumexp}",
+    r"\Normal": r"\mathcal{N}",
+    r"\onehot": r"\operatorname{onehot}",
+    r"\R": r"\mathbb{R}",
+    r"\sg": r"\operatorname{sg}",
+    r"\softmax": r"\operatorname{softmax}",
+    r"\tr": r"\operatorname{tr}",
+    r"\Uniform": r"\mathcal{U}",
+    r"\Var": r"\operatorname{Var}",
+}
+
+# -- Bibliography
+bibtex_bibfiles = ["../references.bib"]
+bibtex_default_style = "book_author_year"
+bibtex_reference_style = "chinese_author_year"
+
+# -- HTML
+repository_url = os.environ.get("BOOK_REPOSITORY_URL", "").rstrip("/")
+html_baseurl = os.environ.get("BOOK_BASE_URL", "")
+html_theme = "sphinx_book_theme"
+html_title = "推导·实现·检验"
+html_favicon = "_static/favicon.svg"
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
+html_sidebars = {
+    "**": ["navbar-logo.html", "search-button-field.html", "sbt-sidebar-nav.html"]
+}
+html_copy_source = False
+html_show_sourcelink = False
+html_permalinks_icon = "#"
+html_secnumber_suffix = " "
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "logo": {
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+        "text": "推导·实现·检验",
+    },
+    "navbar_persistent": [],
+    "search_bar_text": "搜索全书…",
+    "toc_title": "本页内容",
+    "show_toc_level": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "repository_url": repository_url,
+    "use_repository_button": bool(repository_url),
+    "use_issues_button": bool(repository_url),
+    "use_edit_page_button": bool(repository_url),
+    "path_to_docs": "docs",
+    "repository_branch": "main",
+    "footer_content_items": ["footer.html"],
+}
+copybutton_selector = "div.highlight pre"
+copybutton_prompt_text = r"^\$ "
+copybutton_prompt_is_regexp = True

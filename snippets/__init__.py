@@ -1,0 +1,1 @@
+"""The code that the book prints: one module or package a chapter."""

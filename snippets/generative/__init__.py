@@ -1,0 +1,1 @@
+"""Code of the part on generative models."""

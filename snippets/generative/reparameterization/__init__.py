@@ -1,0 +1,1 @@
+"""Code of the chapter "reparameterization": gradients of an expectation."""

@@ -1,0 +1,175 @@
+"""Every page as readers get it: wide and narrow, light and dark, without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = sorted(
+    path.relative_to(DOCS).with_suffix("").as_posix()
+    for path in DOCS.rglob("*.md")
+    if not path.relative_to(DOCS).parts[0].startswith("_")
+)
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 360, "height": 740}
+
+# The sum of all shifts so far, once fonts have arrived and layout has come to rest.
+LAYOUT_SHIFT = """
+async () => {
+  let sum = 0;
+  const count = (list) => list.getEntries().forEach((entry) => (sum += entry.value));
+  new PerformanceObserver(count).observe({type: "layout-shift", buffered: true});
+  await document.fonts.ready;
+  await new Promise((done) => setTimeout(done, 250));
+  return sum;
+}
+"""
+BROKEN_IMAGES = """
+async () => {
+  const images = [...document.images];
+  for (const image of images) image.loading = "eager";
+  await Promise.all(images.map((image) => image.decode().catch(() => null)));
+  return images.filter((image) => !image.naturalWidth).map((image) => image.src);
+}
+"""
+# What sticks out to the right, if the page can be scrolled sideways.
+STICKING_OUT = """
+() => {
+  const {scrollWidth, clientWidth} = document.scrollingElement;
+  if (scrollWidth <= clientWidth) return [];
+  const within = (element) => element.getBoundingClientRect().right <= clientWidth + 1;
+  const clipped = (element) =>
+    element !== document.body &&
+    ((getComputedStyle(element).overflowX !== "visible" && within(element)) ||
+      clipped(element.parentElement));
+  return [...document.querySelectorAll("article *")]
+    .filter((element) => !within(element) && !clipped(element))
+    .map((element) => `${element.tagName}: ${element.textContent.slice(0, 60)}`)
+    .slice(0, 8)
+    .concat(`${scrollWidth} > ${clientWidth}`);
+}
+"""
+# WCAG's contrast between the text of the article and the ground behind it.
+CONTRAST = """
+() => {
+  const luminance = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map((part) => {
+      const value = part / 255;
+      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const {backgroundColor} = getComputedStyle(document.body);
+  const {color} = getComputedStyle(document.querySelector("article"));
+  const ground = luminance(backgroundColor) + 0.05;
+  const text = luminance(color) + 0.05;
+  return {ratio: Math.max(ground / text, text / ground), ground};
+}
+"""
+# What can be read: text outside buttons, and formulas that take up room.
+READABLE = """
+() => {
+  const article = document.querySelector("article");
+  const formulas = [...article.querySelectorAll(".katex-html")];
+  const copy = article.cloneNode(true);
+  copy.querySelectorAll("button, script").forEach((element) => element.remove());
+  return {
+    characters: copy.textContent.replace(/\\s+/g, "").length,
+    formulas: formulas.length,
+    height: article.offsetHeight,
+  };
+}
+"""
+FOCUS = """
+() => {
+  const focused = document.activeElement;
+  if (focused.closest("#pst-skip-link")) return "skip link";
+  if (focused.matches(".search-button__button")) return "search";
+  if (focused.closest(".bd-sidebar-primary nav")) return "navigation";
+  return focused.tagName;
+}
+"""
+
+
+def assert_light_or_dark(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+    contrast = page.evaluate(CONTRAST)
+    assert contrast["ratio"] >= 4.5
+    assert (contrast["ground"] > 0.5) == (scheme == "light")
+    assert page.evaluate(STICKING_OUT) == []
+
+
+@pytest.mark.parametrize("docname", PAGES)
+def test_a_page_over_http(
+    docname: str, http_site: str, visit: Callable[..., Any]
+) -> None:
+    reading = visit(f"{http_site}/{docname}.html", viewport=WIDE)
+    page = reading.page
+    assert page.evaluate(LAYOUT_SHIFT) <= 0.02
+    assert page.evaluate(BROKEN_IMAGES) == []
+    for viewport in (WIDE, NARROW):
+        page.set_viewport_size(viewport)
+        for scheme in ("light", "dark"):
+            assert_light_or_dark(page, scheme)
+    assert reading.problems == []
+
+
+@pytest.mark.parametrize("docname", PAGES)
+def test_a_page_from_a_file_with_and_without_javascript(
+    docname: str, built_book: Path, visit: Callable[..., Any]
+) -> None:
+    address = (built_book / f"{docname}.html").as_uri()
+    reading = visit(address, viewport=NARROW, color_scheme="dark")
+    assert reading.page.evaluate(STICKING_OUT) == []
+    assert reading.page.evaluate(BROKEN_IMAGES) == []
+    with_script = reading.page.evaluate(READABLE)
+    assert reading.problems == []
+
+    plain = visit(address, viewport=NARROW, java_script_enabled=False)
+    without_script = plain.page.evaluate(READABLE)
+    assert without_script["formulas"] == with_script["formulas"]
+    assert without_script["characters"] >= 0.95 * with_script["characters"]
+    assert without_script["height"] >= 0.8 * with_script["height"]
+    assert plain.page.evaluate(STICKING_OUT) == []
+    assert plain.problems == []
+
+
+def test_the_longest_page_of_source_code(
+    built_book: Path, http_site: str, visit: Callable[..., Any]
+) -> None:
+    sources = [*(built_book / "source").rglob("*.html")]
+    longest = max(sources, key=lambda path: path.stat().st_size)
+    address = f"{http_site}/{longest.relative_to(built_book).as_posix()}"
+    reading = visit(address, viewport=NARROW)
+    for scheme in ("light", "dark"):
+        assert_light_or_dark(reading.page, scheme)
+    assert reading.problems == []
+
+
+def test_the_keyboard_reaches_what_matters(
+    http_site: str, visit: Callable[..., Any]
+) -> None:
+    page = visit(f"{http_site}/preface.html", viewport=WIDE).page
+    stops = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(FOCUS))
+    assert stops[0] == "skip link"
+    assert {"search", "navigation"} <= set(stops)
+
+
+def test_the_skip_link_leads_to_the_text(
+    http_site: str, visit: Callable[..., Any]
+) -> None:
+    page = visit(f"{http_site}/preface.html", viewport=WIDE).page
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**#main-content")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")

@@ -1,0 +1,48 @@
+"""Citations read （Jang 等，2017） and Jang 等（2017）; labels are never ambiguous."""
+
+from __future__ import annotations
+
+import pytest
+
+BIB = """
+@misc{jang2017one, author={Jang, Eric and Gu, S. and Poole, B.}, title={One}, year=2017}
+@misc{jang2017two, author={Jang, Eric and Gu, S. and Poole, B.}, title={Two}, year=2017}
+@misc{kingma2014auto, author={Kingma, D. and van den Oord, A.}, title={X}, year=2014}
+@misc{su2019reparam, author={苏剑林}, title={漫谈}, year=2019}
+"""
+PAGE = """# 标题
+
+甲{cite:p}`jang2017one`。
+乙{cite:t}`su2019reparam`说。
+丙{cite:p}`kingma2014auto,jang2017two`。
+
+```{bibliography}
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def built(build):
+    return build(
+        {"docs/index.md": PAGE, "references.bib": BIB},
+        extensions=["sphinxcontrib.bibtex", "author_year"],
+        bibtex_bibfiles=["../references.bib"],
+        bibtex_default_style="book_author_year",
+        bibtex_reference_style="chinese_author_year",
+    )
+
+
+def test_citations_use_full_width_punctuation(built) -> None:
+    text = built.article("index").text.replace("\xa0", " ")
+    assert "甲（Jang 等，2017）。" in text
+    assert "乙苏剑林（2019）说。" in text
+    assert "丙（Jang 等，2017；Kingma 与 van den Oord，2014）。" in text
+
+
+def test_equal_labels_are_told_apart(built) -> None:
+    labels = [tag.text.strip("[]") for tag in built.page("index").select(".label")]
+    found = [label for label in labels if label]
+    assert "Jang 等 2017a" in found
+    assert "Jang 等 2017b" in found
+    assert "苏剑林 2019" in found
+    assert "duplicate" not in built.warnings

@@ -1,0 +1,87 @@
+"""The staging build: what fails stays failed, and the last good output stays."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from tools import build
+
+BROKEN = "# 一\n\n{nonexistent}`x`\n"
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/conf.py").write_text("extensions = ['myst_parser']\n")
+    (tmp_path / "docs/index.md").write_text("# 一\n\n好\n\n```{toctree}\nb\n```\n")
+    (tmp_path / "docs/b.md").write_text("# 二\n")
+    return tmp_path
+
+
+def page(book: Path, name: str = "index") -> str:
+    return (book / f"build/html/{name}.html").read_text(encoding="utf-8")
+
+
+def test_success_replaces_the_output_and_leaves_no_staging(book: Path) -> None:
+    assert build.build("html", root=book) == 0
+    assert "好" in page(book)
+    (book / "docs/index.md").write_text("# 一\n\n更好\n\n```{toctree}\nb\n```\n")
+    assert build.build("html", root=book) == 0
+    assert "更好" in page(book)
+    left = {path.name for path in (book / "build").iterdir()}
+    assert left == {"html", ".doctrees-html", ".lock"}
+
+
+def test_a_failing_build_fails_twice_and_keeps_the_good_output(
+    book: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    build.build("html", root=book)
+    (book / "docs/b.md").write_text(BROKEN)
+    for _ in range(2):
+        assert build.build("html", root=book) != 0
+        assert "b.md:3" in capfd.readouterr().err
+        assert "二" in page(book, "b")
+    assert not (book / "build/.staging-html").exists()
+
+
+def test_only_changed_pages_are_written_again(book: Path) -> None:
+    build.build("html", root=book)
+    before = (book / "build/html/b.html").stat().st_mtime_ns
+    (book / "docs/index.md").write_text("# 三\n\n```{toctree}\nb\n```\n")
+    build.build("html", root=book)
+    # Page b is written again only because its navigation names index's title.
+    assert "三" in page(book)
+    assert (book / "build/.doctrees-html/b.doctree").stat().st_mtime_ns < before
+
+
+def test_an_interrupted_swap_is_undone(book: Path) -> None:
+    build.build("html", root=book)
+    (book / "build/html").rename(book / "build/.html.old")
+    (book / "docs/b.md").write_text(BROKEN)
+    assert build.build("html", root=book) != 0
+    assert "好" in page(book)
+
+
+def hold_the_lock(folder: Path, held: object, release: object) -> None:
+    with build._only_one_build(folder):
+        held.set()
+        release.wait(20)
+
+
+def test_a_second_build_is_refused(book: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    process = context.Process(
+        target=hold_the_lock, args=(book / "build", held, release)
+    )
+    process.start()
+    try:
+        assert held.wait(20)
+        with pytest.raises(SystemExit, match="another build is running"):
+            build.build("html", root=book)
+    finally:
+        release.set()
+        process.join()

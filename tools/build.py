@@ -1,0 +1,106 @@
+"""Build the book in a staging folder that replaces the last good one on success.
+
+Usage: ``python -m tools.build html [--fresh]``.
+A failing or interrupted build leaves ``build/html`` as it was, and fails again when
+repeated: its doctrees are thrown away with it, so no warning is lost in a cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILDERS = {"html": "index.html"}
+
+
+def build(builder: str, fresh: bool = False, root: Path = ROOT) -> int:
+    """Run one builder; return Sphinx's exit status.
+
+    The staging tree starts as a copy of the last good build, so that only changed
+    pages are built again; ``fresh`` starts from nothing.
+    """
+    good = root / "build" / builder
+    with _only_one_build(root / "build"):
+        _recover(good)
+        staging = root / "build" / f".staging-{builder}"
+        shutil.rmtree(staging, ignore_errors=True)
+        if good.exists() and not fresh:
+            shutil.copytree(_doctrees(good), staging / "doctrees")
+            shutil.copytree(good, staging / "output")
+        status = _sphinx(builder, root / "docs", staging)
+        if status == 0:
+            _swap(staging / "output", good)
+            _swap(staging / "doctrees", _doctrees(good))
+        shutil.rmtree(staging, ignore_errors=True)
+    return status
+
+
+def _sphinx(builder: str, source: Path, staging: Path) -> int:
+    command = [sys.executable, "-m", "sphinx", "-b", builder, "-W", "--keep-going"]
+    command += ["-q", "-d", staging / "doctrees", source, staging / "output"]
+    return subprocess.run(command, check=False).returncode
+
+
+def _doctrees(good: Path) -> Path:
+    return good.with_name(f".doctrees-{good.name}")
+
+
+def _recover(good: Path) -> None:
+    """Undo a swap that was interrupted between its two renames."""
+    if not good.exists() and _old(good).exists():
+        _old(good).rename(good)
+
+
+def _old(good: Path) -> Path:
+    return good.with_name(f".{good.name}.old")
+
+
+def _swap(fresh: Path, good: Path) -> None:
+    """Put ``fresh`` in the place of ``good``; the old tree goes last."""
+    old = _old(good)
+    shutil.rmtree(old, ignore_errors=True)
+    if good.exists():
+        good.rename(old)
+    fresh.rename(good)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _only_one_build(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"another build is running in {folder}; wait for it to finish")
+        yield
+
+
+def main() -> int:
+    """Build what the command line asks for and say what to open."""
+    parser = argparse.ArgumentParser(description="Build the book.")
+    parser.add_argument("builder", choices=sorted(BUILDERS))
+    parser.add_argument("--fresh", action="store_true", help="ignore earlier output")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    status = build(options.builder, options.fresh)
+    good = ROOT / "build" / options.builder
+    if status:
+        kept = f"; {good.name}/ is still the last good build" if good.exists() else ""
+        print(f"The build failed: see the warnings above{kept}.", file=sys.stderr)
+        return status
+    page = (good / BUILDERS[options.builder]).relative_to(ROOT)
+    print(f"Built in {time.perf_counter() - start:.1f} s. Open {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
