@@ -33,7 +33,7 @@ html: .venv/book ## build the book as HTML (FRESH=1: from nothing)
 	@$(PY) -m tools.build html $(if $(FRESH),--fresh)
 
 serve: .venv/dev ## serve the book on 127.0.0.1 and rebuild it as you write
-	@$(PY) -m sphinx_autobuild docs build/serve --host 127.0.0.1 --port $(or $(PORT),8000) \
+	@$(PY) -m sphinx_autobuild -q docs build/serve --host 127.0.0.1 --port $(or $(PORT),8000) \
 	  --watch snippets --watch tests --watch references.bib --re-ignore '__pycache__'
 
 # -- Verify ----------------------------------------------------------------------------

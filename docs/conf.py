@@ -29,10 +29,12 @@ extensions = [
     "interactive",
     "join_lines",
     "katex_math",
+    "latex_book",
+    "printed_sources",
     "results",
     "source_pages",
 ]
-exclude_patterns = ["_ext", "_static", "_templates", "_vendor"]
+exclude_patterns = ["_*"]
 templates_path = ["_templates"]
 nitpicky = True
 suppress_warnings = ["myst.strikethrough"]
@@ -46,6 +48,7 @@ myst_enable_extensions = [
     "fieldlist",
 ]
 myst_dmath_double_inline = False
+myst_footnote_transition = False
 myst_heading_anchors = 3
 myst_links_external_new_tab = True
 
@@ -127,3 +130,6 @@ html_theme_options = {
 copybutton_selector = "div.highlight pre"
 copybutton_prompt_text = r"^\$ "
 copybutton_prompt_is_regexp = True
+
+# -- PDF: the rest is in latex_book and _latex/preamble.tex
+latex_documents = [("index", "book.tex", project, author, "manual", True)]

@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -88,12 +89,12 @@ def run(main: Callable[[Recorder], None], module_file: str) -> None:
     parser = argparse.ArgumentParser(description=f"Run the experiment of {chapter}.")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / chapter)
     out: Path = parser.parse_args().out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
+    (ROOT / "build").mkdir(exist_ok=True)
 
     use_book_style()
     torch.set_num_threads(1)  # the same sums in the same order on every machine
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=out.parent) as staging:
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as staging:
         record = Recorder(Path(staging))
         main(record)
         results = {
@@ -111,9 +112,10 @@ def run(main: Callable[[Recorder], None], module_file: str) -> None:
 
 
 def _replace_contents(out: Path, staged: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
     fresh = {path.name for path in staged.iterdir()}
     for path in staged.iterdir():
-        path.replace(out / path.name)
+        shutil.move(path, out / path.name)
     for path in out.iterdir():
         if path.name not in fresh:
             path.unlink()

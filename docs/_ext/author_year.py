@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 import sphinxcontrib.bibtex.plugin
 from pybtex.plugin import register_plugin
+from pybtex.richtext import Text
 from pybtex.style.formatting.plain import Style as PlainStyle
 from pybtex.style.labels import BaseLabelStyle
+from pybtex.style.template import field as field_of
+from pybtex.style.template import sentence
 from sphinxcontrib.bibtex.style.referencing import BracketStyle, PersonStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pybtex.database import Entry
+    from pybtex.database import Entry, Person
     from sphinx.application import Sphinx
 
 
@@ -60,10 +63,15 @@ class AuthorYearLabels(BaseLabelStyle):
 
 
 def _label(entry: Entry) -> str:
-    names = [" ".join(p.prelast_names + p.last_names) for p in entry.persons["author"]]
+    names = [_surname(person) for person in entry.persons["author"]]
     if len(names) > 2:
         names = [f"{names[0]} 等"]
     return f"{' 与 '.join(names)} {entry.fields.get('year', '')}".strip()
+
+
+def _surname(person: Person) -> str:
+    """Return ``Hernández`` where the entry says ``Hern{\\'a}ndez``."""
+    return str(Text.from_latex(" ".join(person.prelast_names + person.last_names)))
 
 
 class AuthorYearStyle(PlainStyle):
@@ -71,6 +79,13 @@ class AuthorYearStyle(PlainStyle):
 
     default_sorting_style = "author_year_title"
     default_label_style = "book_author_year"
+
+    def format_title(
+        self, e: Entry, which_field: str, as_sentence: bool = True
+    ) -> object:
+        """Keep the capitals of a title as they stand in the file."""
+        title = field_of(which_field)
+        return sentence[title] if as_sentence else title
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -38,10 +38,11 @@ LATEX_PREAMBLE = r"""
 \usepackage{caption}
 \setcounter{secnumdepth}{3}
 \newcommand{\bookunnumberedchapter}[1]{%
-  \chapter*{#1}\markboth{#1}{#1}%
+  \chapter*{#1}\markboth{#1}{}%
   \bookmarksetupnext{level=part}\addcontentsline{toc}{chapter}{#1}}
 \renewenvironment{sphinxthebibliography}[1]
-  {\renewcommand{\chapter}[2]{}\begin{thebibliography}{#1}}{\end{thebibliography}}
+  {\renewcommand{\chapter}[2]{}\begin{thebibliography}{#1}\markboth{\bibname}{}}
+  {\end{thebibliography}}
 """
 
 

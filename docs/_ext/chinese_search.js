@@ -68,7 +68,7 @@
     }
     for (const often of [OFTEN, OFTEN + OFTEN])
       for (const file of filesOf(terms, often + word))
-        scores.set(file, scores.get(file) + 2);
+        if (scores.has(file)) scores.set(file, scores.get(file) + 2);
     return scores;
   };
 

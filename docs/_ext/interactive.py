@@ -96,6 +96,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
         html=(visit_html, depart_html),
         latex=both,
         text=both,
-        epub=both,
     )
     return {"parallel_read_safe": True, "parallel_write_safe": True}

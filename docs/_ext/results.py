@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SHOWN = 8  # known keys that an error names
+
 _TARGET = re.compile(r"(?:(?P<part>\w+)/)?(?P<slug>\w+)\.(?P<key>[\w.-]+)")
 _FORMAT = re.compile(r"[+-]?,?(\.\d+)?[dfeg%]")
 _PRINTED = re.compile(r"(?P<mantissa>.+?)(?:e(?P<exponent>[+-]\d+))?(?P<percent>%?)")
@@ -130,7 +132,7 @@ def _load(path: Path, name: str) -> dict[str, Any]:
 def lookup(results: dict[str, Any], name: str, key: str) -> float | str:
     """Return what ``results`` records under ``key``.
 
-    Raises ResultError, which lists the known keys, the closest first.
+    Raises ResultError, which lists the closest of the known keys.
     """
     known = {k: entry.get("value") for k, entry in results.get("values", {}).items()}
     if "seconds" in results:
@@ -138,7 +140,8 @@ def lookup(results: dict[str, Any], name: str, key: str) -> float | str:
     for package, version in results.get("environment", {}).items():
         known[f"environment.{package}"] = version
     if key not in known:
-        keys = ", ".join(closest_first(key, known))
+        nearest = closest_first(key, known)
+        keys = ", ".join(nearest[:SHOWN]) + (", …" if len(nearest) > SHOWN else "")
         raise ResultError(f"docs/{name}/results.json has no {key}; it has: {keys}")
     return known[key]
 

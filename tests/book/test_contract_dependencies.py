@@ -35,7 +35,7 @@ INSTALLED = {
     "docutils": ("0.22.4", ["extra.dep[more]"]),
     "extra-dep": ("1.0", ["iniconfig; extra == 'more'", "never; extra == 'other'"]),
     "iniconfig": ("2.0", []),
-    "pytest": ("9.2.0", ["iniconfig", "sphinx"]),
+    "pytest": ("9.2.0", ["sphinx"]),
     "torch": ("2.13.0+cpu", []),
 }
 

@@ -239,6 +239,12 @@ def test_packages(book) -> None:
     assert found(book, shown, **inner) == []
 
 
+def test_the_same_lines_of_another_file_show_nothing(book) -> None:
+    twin = {"tests/gen/test_vae.py": SNIPPET}
+    page = ALL.replace(LOSS, LOSS.replace("snippets/gen/vae", "tests/gen/test_vae"))
+    assert found(book, page, **twin) == [(CODE, 7, "listing-unshown")]
+
+
 def test_experiments_need_no_listing(book) -> None:
     experiment = {"snippets/gen/vae_experiment.py": "def main():\n    pass\n"}
     assert found(book, ALL, **experiment) == []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 BIB = """
-@misc{jang2017one, author={Jang, Eric and Gu, S. and Poole, B.}, title={One}, year=2017}
+@misc{jang2017one, author={Jang, Eric and Gu, S. and Poole, B.},
+  title={One A* BERT}, year=2017}
 @misc{jang2017two, author={Jang, Eric and Gu, S. and Poole, B.}, title={Two}, year=2017}
 @misc{kingma2014auto, author={Kingma, D. and van den Oord, A.}, title={X}, year=2014}
 @misc{su2019reparam, author={苏剑林}, title={漫谈}, year=2019}
@@ -46,3 +47,7 @@ def test_equal_labels_are_told_apart(built) -> None:
     assert "Jang 等 2017b" in found
     assert "苏剑林 2019" in found
     assert "duplicate" not in built.warnings
+
+
+def test_titles_keep_their_capitals(built) -> None:
+    assert "One A* BERT." in built.article("index").text

@@ -34,7 +34,9 @@ Rényi 熵与 GumbelSoftmax 的期望 $\\partial \\mathbb{E}[x]$。
 sample = torch.nn.functional.gumbel_softmax(logits, tau=0.5)
 ```
 """,
-    "docs/variance.md": "# 方差\n\n分布的方差。\n\n## 梯度\n\n文字。\n",
+    "docs/variance.md": (
+        "# 方差\n\n% 幽灵，幽灵，幽灵，幽灵\n\n分布的方差。\n\n## 梯度\n\n文字。\n"
+    ),
     "docs/other.md": "# 别的\n\n重参数化与方差只提一句。\n\n## 重参数化\n\n略。\n",
     # In the order of the titles, which is Sphinx's for equal scores.
     "docs/a.md": "# 一\n\n频率。频率与频率，kernel regression。\n",
@@ -221,6 +223,7 @@ def test_what_occurs_is_found(query: str, page: SearchPage) -> None:
     "query",
     [
         "量子纠缠",
+        "幽灵",
         "量子 Gumbel",
         "Gumbel 量子",
         "方差齐性",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from docutils import nodes
-from results import ResultError, find_chapter, lookup, typeset
+from results import SHOWN, ResultError, find_chapter, lookup, typeset
 
 VALUES = {
     "loss": 1234.5678,
@@ -145,12 +145,9 @@ def test_an_unknown_key_lists_the_known_ones_closest_first():
     assert "docs/generative/vae/results.json has no los" in message
     known = message.partition("it has: ")[2].split(", ")
     assert known[0] == "loss"
-    assert set(known) == {
-        *VALUES,
-        "seconds",
-        "environment.torch",
-        "environment.scikit-learn",
-    }
+    names = {*VALUES, "seconds", "environment.torch", "environment.scikit-learn"}
+    assert len(known) == min(len(names), SHOWN) + (len(names) > SHOWN)
+    assert set(known) <= names | {"…"}
 
 
 @pytest.fixture

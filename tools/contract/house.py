@@ -113,7 +113,7 @@ def _folder_strays(folder: Path, place: str, root: Path) -> Iterator[Violation]:
         message += " writes there"
         yield Violation(place, 1, "house-stray", message)
     for path in sorted(folder.iterdir()):
-        if path.is_dir() or path.suffix not in (".svg", ".pdf", ".json"):
+        if path.suffix not in (".svg", ".pdf", ".json"):
             message = "not made by an experiment — remove it"
             where = path.relative_to(root).as_posix()
             yield Violation(where, 1, "house-stray", message)

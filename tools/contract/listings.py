@@ -206,10 +206,11 @@ def unshown_objects(root: Path, shown: dict[str, list[Region]]) -> list[Violatio
     its part, or imported by another module.
     """
     found = []
+    imported = imported_names(root)
     for module in modules(root):
         if (root / module.page).is_file():
             found += _unshown(module, shown.get(module.page, []), module.page, root)
-        elif not _is_shared(module, shown, root):
+        elif not (module.name in imported or _is_shown(module, shown, root)):
             message = (
                 f"belongs to no chapter ({module.page} does not exist) and nothing"
                 f" shows or imports it — name it after its chapter, or use it"
@@ -256,7 +257,7 @@ def public_objects(text: str) -> list[Definition]:
     return [node for node in nodes if not node.name.startswith("_")]
 
 
-def _is_shared(module: Module, shown: dict[str, list[Region]], root: Path) -> bool:
+def _is_shown(module: Module, shown: dict[str, list[Region]], root: Path) -> bool:
     if not public_objects((root / module.path).read_text(encoding="utf-8")):
         return True
     in_part = (
@@ -265,4 +266,4 @@ def _is_shared(module: Module, shown: dict[str, list[Region]], root: Path) -> bo
         if Path(page).parts[1] == module.part
         for region in regions
     )
-    return module.path in in_part or module.name in imported_names(root)
+    return module.path in in_part

@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.contract.python_source import parse
+
 EXPERIMENT = "_experiment.py"
 
 
@@ -53,7 +55,7 @@ def imported_names(root: Path) -> set[str]:
     """Return every dotted name that a module of snippets/ imports."""
     names: set[str] = set()
     for file in (root / "snippets").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):

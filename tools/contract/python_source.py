@@ -9,10 +9,29 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def parse(text: str) -> ast.Module:
     """Return the syntax tree of a module, cached."""
     return ast.parse(text)
+
+
+@lru_cache(maxsize=4)
+def scoped(tree: ast.Module) -> list[tuple[ast.AST, Function | None]]:
+    """Return every node of a module with the outermost function around it."""
+    found: list[tuple[ast.AST, Function | None]] = []
+    todo: list[tuple[ast.AST, Function | None]] = [(tree, None)]
+    while todo:
+        node, scope = todo.pop()
+        found.append((node, scope))
+        inner = node if scope is None and isinstance(node, FUNCTIONS) else scope
+        for value in node.__dict__.values():  # as iter_child_nodes, but faster
+            if isinstance(value, list):
+                todo += [
+                    (child, inner) for child in value if isinstance(child, ast.AST)
+                ]
+            elif isinstance(value, ast.AST) and value._fields:
+                todo.append((value, inner))
+    return found
 
 
 def name_of(function: ast.expr) -> str:

@@ -7,11 +7,10 @@ generator, so that a caller decides.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 from tools.contract.modules import EXPERIMENT
-from tools.contract.python_source import FUNCTIONS, Function, name_of, parse
+from tools.contract.python_source import Function, name_of, parse, scoped
 from tools.contract.text import words
 from tools.contract.violation import Violation
 
@@ -83,7 +82,7 @@ class Names:
 
     def __init__(self, tree: ast.Module) -> None:
         self.known: dict[str, str] = {}
-        for node in ast.walk(tree):
+        for node, _ in scoped(tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     bound = alias.asname or alias.name.split(".")[0]
@@ -94,7 +93,7 @@ class Names:
                     self.known[alias.asname or alias.name] = full
         self.distributions = {
             target.id
-            for node in ast.walk(tree)
+            for node, _ in scoped(tree)
             if isinstance(node, ast.Assign) and self._is_distribution(node.value)
             for target in node.targets
             if isinstance(target, ast.Name)
@@ -161,19 +160,6 @@ def _is_none(value: ast.expr | None) -> bool:
     return value is None or (isinstance(value, ast.Constant) and value.value is None)
 
 
-def scoped(tree: ast.Module) -> Iterator[tuple[ast.expr, Function | None]]:
-    """Yield each expression with the outermost function around it."""
-
-    def visit(node: ast.AST, scope: Function | None) -> Iterator[tuple]:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                yield child, scope
-            inner = child if scope is None and isinstance(child, FUNCTIONS) else scope
-            yield from visit(child, inner)
-
-    yield from visit(tree, None)
-
-
 class Seeding:
     """Which functions of a test module run after ``torch.manual_seed``."""
 
@@ -222,10 +208,7 @@ def _seeds(node: ast.AST) -> bool:
 def seeding_functions(tree: ast.Module) -> frozenset[str]:
     """Return the fixtures and helpers that seed torch; "*" if one is automatic."""
     found = set()
-    for node in tree.body:
-        if isinstance(node, FUNCTIONS) and any(map(_seeds, ast.walk(node))):
-            automatic = any(
-                "autouse=True" in ast.unparse(d) for d in node.decorator_list
-            )
-            found.add("*" if automatic else node.name)
+    for scope in {scope for node, scope in scoped(tree) if scope and _seeds(node)}:
+        automatic = any("autouse=True" in ast.unparse(d) for d in scope.decorator_list)
+        found.add("*" if automatic else scope.name)
     return frozenset(found)

@@ -43,9 +43,8 @@ class CategoricalVAE(nn.Module):
     def log_joint(self, x: Tensor) -> Tensor:
         """Return log p(x, y) for every class, ``(batch, K)``."""
         every_class = torch.eye(self.classes).to(x)
-        return self.log_likelihood(x.unsqueeze(-2), every_class) - math.log(
-            self.classes
-        )
+        log_likelihood = self.log_likelihood(x.unsqueeze(-2), every_class)
+        return log_likelihood - math.log(self.classes)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return the exact log p(x), ``(batch,)``."""

@@ -584,6 +584,7 @@ def test_tau_must_be_positive(tau: float) -> None:
 
 
 def test_torch_returns_nan_silently_at_tau_zero() -> None:
+    torch.manual_seed(0)  # F.gumbel_softmax takes no generator
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = F.gumbel_softmax(LOGITS, tau=0.0)

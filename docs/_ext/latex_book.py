@@ -1,0 +1,104 @@
+r"""The PDF: XeLaTeX with ctexbook, docs/_latex/preamble.tex, and the appendix.
+
+The appendix lists the tests that check the book's equations.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chapter_numbers import UNNUMBERED, Unnumbered
+from checks import checks_appendix
+from docutils import nodes
+from katex_math import latex_macros
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.texescape import escape
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+
+PREAMBLE = Path(__file__).resolve().parent.parent / "_latex" / "preamble.tex"
+
+APPENDIX = "附录：编号公式与检验它们的测试"
+
+# Options of Sphinx's own styles: a text of 42 characters a line, quiet boxes.
+SPHINX_SETUP = ", ".join(
+    [
+        "hmargin={1.05in,1.05in}",
+        "vmargin={1in,1in}",
+        "iconpackage=none",
+        "TitleColor={named}{black}",
+        "InnerLinkColor={HTML}{0B5D8F}",
+        "OuterLinkColor={HTML}{0B5D8F}",
+        "pre_background-TeXcolor={HTML}{F5F7F9}",
+        "pre_border-TeXcolor={HTML}{D5DBE1}",
+        "pre_padding=4pt",
+        "div.note_background-TeXcolor={HTML}{F5F7F9}",
+        "div.note_border-TeXcolor={HTML}{0B5D8F}",
+    ]
+)
+ELEMENTS = {
+    "papersize": "a4paper",
+    "pointsize": "",
+    "extraclassoptions": "fontset=none,oneside,openany",
+    "babel": "",  # its names are English, those of ctex are Chinese
+    "fontpkg": "",
+    "fncychap": "",
+    # xeCJK would put spaces into code (sphinx-doc/sphinx#9414).
+    "fvset": r"\fvset{fontsize=\small,baselinestretch=1.05,formatcom=\xeCJKVerbAddon}",
+    "sphinxsetup": SPHINX_SETUP,
+    "makeindex": "",
+    "printindex": "",
+}
+
+
+class AppendChecks(SphinxPostTransform):
+    """Let the tables of checks be the book's last, unnumbered, chapter."""
+
+    default_priority = 3  # before they are filled in
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Append the chapter to the whole book."""
+        if not getattr(self.env, "test_marks", {}):
+            return
+        tables = nodes.container("", checks_appendix(""), classes=["checks-appendix"])
+        chapter = nodes.section("", nodes.title("", APPENDIX), tables, ids=["checks"])
+        sections = ["bookunnumberedchapter", *UNNUMBERED]
+        book = next(self.document.findall(nodes.section))
+        book += Unnumbered("", chapter, depth=1, sections=sections)
+
+
+def complete_config(app: Sphinx, config: Config) -> None:
+    """Set what LaTeX needs; an entry of conf.py's latex_elements goes before ours."""
+    repository = config.repository_url.replace("%", r"\%").replace("#", r"\#")
+    preamble = [
+        _define("booktitle", escape(config.project, "xelatex")),
+        _define("bookauthor", escape(config.author, "xelatex")),
+        _define("bookversion", escape(config.release, "xelatex")),
+        _define("bookrepository", repository),
+        PREAMBLE.read_text(encoding="utf-8"),
+        latex_macros(config.katex_macros),
+        config.latex_elements.get("preamble", ""),
+    ]
+    own = {**config.latex_elements, "preamble": "\n".join(preamble)}
+    config.latex_elements = {**ELEMENTS, **own}
+    config.latex_engine = "xelatex"
+    config.latex_docclass = {"manual": "ctexbook"}
+    config.latex_table_style = ["booktabs"]
+    config.latex_domain_indices = config.latex_use_xindy = False
+
+
+def _define(name: str, tex: str) -> str:
+    return rf"\newcommand{{\{name}}}{{{tex}}}"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Complete the configuration before other extensions add to the preamble."""
+    app.setup_extension("checks")
+    app.add_config_value("repository_url", "", "env", types=frozenset({str}))
+    app.add_post_transform(AppendChecks)
+    app.connect("config-inited", complete_config, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
