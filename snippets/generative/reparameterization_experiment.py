@@ -66,6 +66,7 @@ MARKERS = {"pathwise": "o", "score": "s", "based": "^"}
 
 def main(record: Recorder) -> None:
     """Measure everything that the chapter quotes; about 40 s."""
+    three_samples(record)
     variance_against_dimension(record)
     variance_against_frequency(record)
     samplers(record)
@@ -80,6 +81,38 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 # --- continuous variables -------------------------------------------------------------
+
+
+def three_samples(record: Recorder) -> None:
+    """Draw what both estimators make of the three samples of the text, f = z^2."""
+    mu, sigma, eps = 1.0, 0.5, np.array([-1.0, 0.2, 1.0])
+    z = mu + sigma * eps
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDE[0], 2.7))
+    grid = np.linspace(-0.7, 2.7, 200)
+    left.plot(grid, grid**2, color=COLORS["exact"], linewidth=1.2)
+    for at in z:
+        ends = np.array([at - 0.35, at + 0.35])
+        left.plot(ends, at**2 + 2 * at * (ends - at), color=COLORS["pathwise"])
+        left.plot(at, at**2, "o", color=COLORS["pathwise"])
+        left.annotate(f"slope {2 * at:.1f}", (at, at**2), (8, -12),
+                      textcoords="offset points", fontsize=8.5)  # fmt: skip
+    left.set(
+        title="pathwise: the slope of $f$ at $z$", xlabel="$z$", ylabel="$f(z)=z^2$"
+    )
+    left.set(xlim=(-0.7, 2.9), ylim=(-0.8, 5.5))
+    weights = z**2 * eps / sigma
+    right.axhline(0, color=COLORS["exact"], linewidth=0.8)
+    right.plot(grid, 3 * stats.norm.pdf(grid, mu, sigma), color=COLORS["exact"],
+               linewidth=1.2, label=r"$3\,p_\mu(z)$")  # fmt: skip
+    right.vlines(z, 0, weights, color=COLORS["score"], linewidth=2.4)
+    right.plot(z, weights, "s", color=COLORS["score"])
+    for at, weight in zip(z, weights, strict=True):
+        right.annotate(f"{weight:.2f}", (at, weight), (7, -3),
+                       textcoords="offset points", fontsize=8.5)  # fmt: skip
+    right.set(title=r"score function: $f(z)\,\partial_\mu\log p_\mu(z)$", xlabel="$z$")
+    right.set(xlim=(-0.7, 2.9), ylim=(-1.2, 5.5), ylabel="value of one sample")
+    right.legend(loc="upper left")
+    record.figure("three-samples", figure)
 
 
 def variance_against_dimension(record: Recorder) -> None:
@@ -207,6 +240,11 @@ def samplers(record: Recorder) -> None:
     }
     for key, classes in wins.items():
         record.value(key, (classes == 0).double().mean().item(), abs_tol=0.0025)
+    cold = (LOGITS + gumbel[:200_000]) / 0.1
+    for key, scores in (("tau_divided_largest", cold),
+                        ("tau_multiplied_largest", cold * 0.01)):  # fmt: skip
+        largest = scores.softmax(-1).amax(-1).mean().item()
+        record.value(key, largest, abs_tol=0.004)
     record.value("top_k_max_error", top_k_error(probs), abs_tol=2.5e-3)
     for tau in (0.5, 1.0):  # two classes with logits (1, 0)
         mean, _ = integrate.quad(
@@ -236,10 +274,21 @@ def bias_and_variance(record: Recorder) -> None:
     variances = unbiased_variances(record)
     curves = {"gs": relaxed_curve(record, "gs", hard=False),
               "st_gs": relaxed_curve(record, "st_gs", hard=True)}  # fmt: skip
+    direction_at_tau_1(record, truth)
     st_bias, st_variance = plain_straight_through(truth)
     record.value("st_bias", st_bias, abs_tol=1e-3)
     record.value("st_var", st_variance, rel_tol=0.03)
     draw_bias_and_variance(record, variances, curves, (st_bias, st_variance))
+
+
+def direction_at_tau_1(record: Recorder, truth: Tensor) -> None:
+    """How the mean Gumbel-Softmax gradient at tau = 1 lies to the true one."""
+    mean = gumbel_softmax_grad(LOGITS, distance, 1.0, MILLION, False, seeded()).mean(0)
+    for j, entry in enumerate(mean.tolist(), start=1):
+        record.value(f"gs_mean_grad_{j}_tau_1", entry, abs_tol=1e-3)
+    cosine = torch.cosine_similarity(mean, truth, dim=0).item()
+    record.value("gs_angle_tau_1", math.degrees(math.acos(cosine)), abs_tol=1.0)
+    record.value("gs_length_tau_1", (mean.norm() / truth.norm()).item(), abs_tol=0.01)
 
 
 def unbiased_variances(record: Recorder) -> dict[str, float]:
@@ -491,6 +540,9 @@ def latent_vae(record: Recorder) -> None:
     }
     for name, curves in runs.items():
         record_runs(record, name, curves)
+    finals = {k: np.array([c["elbo"][-1] for c in v]) for k, v in runs.items()}
+    lead = min((finals["exact"] - finals[k]).min() for k in finals if k != "exact")
+    record.value("elbo_exact_lead_min", float(lead), abs_tol=0.15)
     draw_latent_vae(record, runs, floor)
 
 

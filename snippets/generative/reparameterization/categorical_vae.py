@@ -36,7 +36,7 @@ class CategoricalVAE(nn.Module):
         return self.encoder(x).log_softmax(-1)
 
     def log_likelihood(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return log p(x|y), shape ``(...)``, for y ``(..., K)`` one-hot or relaxed."""
+        """Return log p(x|y), ``(...)``, for one-hot or relaxed y, ``(..., K)``."""
         logits = self.decoder(y)
         return (x * logits - F.softplus(logits)).sum(-1)
 

@@ -34,7 +34,8 @@ def gumbel_max(logits: Tensor, generator: torch.Generator | None = None) -> Tens
 
     Raises ValueError for NaN or +inf logits, or a row whose logits are all -inf.
     """
-    return _perturb(logits, generator).argmax(dim=-1)
+    _check_logits(logits)
+    return (logits + _noise_like(logits, generator)).argmax(dim=-1)
 
 
 def gumbel_softmax(
@@ -49,8 +50,9 @@ def gumbel_softmax(
     (Jang et al. 2017). Raises ValueError unless tau > 0, and as ``gumbel_max``.
     """
     _check_tau(tau)
-    scores = _perturb(logits, generator)
-    scores = scores - scores.detach().amax(dim=-1, keepdim=True)  # no overflow in / tau
+    _check_logits(logits)
+    scores = logits + _noise_like(logits, generator)
+    scores = scores - scores.detach().amax(dim=-1, keepdim=True)  # float16: no inf
     soft = F.softmax(scores / tau, dim=-1)
     if not hard:
         return soft
@@ -71,15 +73,16 @@ def gumbel_top_k(
     Sampling without replacement from softmax(logits) (Kool et al. 2019). Raises
     ValueError unless 1 <= k <= the number of unmasked classes of every row.
     """
+    _check_logits(logits)
     _check_k(logits, k)
-    return _perturb(logits, generator).topk(k, dim=-1).indices
+    return (logits + _noise_like(logits, generator)).topk(k, dim=-1).indices
 
 
 def concrete_log_prob(y: Tensor, logits: Tensor, tau: float) -> Tensor:
     """Return the log-density of Gumbel-Softmax samples y, ``(..., K) -> (...)``.
 
-    The measure is that of the first K - 1 coordinates (Maddison et al. 2017, Definition
-    1). Raises ValueError for tau <= 0, masked logits, or points not inside the simplex.
+    The measure is that of the first K - 1 coordinates (Maddison et al. 2017). Raises
+    ValueError for tau <= 0, masked logits, or points not inside the simplex.
     """
     _check_tau(tau)
     _check_concrete(y, logits)
@@ -89,14 +92,15 @@ def concrete_log_prob(y: Tensor, logits: Tensor, tau: float) -> Tensor:
     return constant - k * weights.logsumexp(-1) + (weights - y.log()).sum(-1)
 
 
-def _perturb(logits: Tensor, generator: torch.Generator | None) -> Tensor:
+def _noise_like(logits: Tensor, generator: torch.Generator | None) -> Tensor:
+    return sample_gumbel(tuple(logits.shape), logits.dtype, generator, logits.device)
+
+
+def _check_logits(logits: Tensor) -> None:
     if not bool((logits < math.inf).all()):  # false for NaN, too
         raise ValueError("logits must be numbers below +inf; found NaN or +inf")
     if not bool((logits > -math.inf).any(dim=-1).all()):
         raise ValueError("every class of some row is masked: all its logits are -inf")
-    return logits + sample_gumbel(
-        tuple(logits.shape), logits.dtype, generator, logits.device
-    )
 
 
 def _check_tau(tau: float) -> None:

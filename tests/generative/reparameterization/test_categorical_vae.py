@@ -82,6 +82,7 @@ def wrong_loss_through_drawn_classes(model: CategoricalVAE, x: Tensor) -> Tensor
 def test_elbo_is_below_log_p_by_the_kl_to_the_posterior(
     model: CategoricalVAE, x: Tensor
 ) -> None:
+    """Bayes by hand over all classes, and torch.distributions' KL divergence."""
     log_p, q, posterior = reference(model, x)
     torch.testing.assert_close(model.log_prob(x), log_p, rtol=0, atol=1e-12)
     gap = kl_divergence(Categorical(q), Categorical(posterior))
@@ -94,6 +95,7 @@ def test_elbo_is_below_log_p_by_the_kl_to_the_posterior(
 
 @pytest.mark.checks("eq-reparameterization-categorical-vae-elbo")
 def test_elbo_is_tight_at_the_posterior(model: CategoricalVAE, x: Tensor) -> None:
+    """With q set to the exact posterior the bound is an equality."""
     _, _, posterior = reference(model, x)
     model.log_posterior = lambda x: posterior.log()
     torch.testing.assert_close(model.elbo(x), model.log_prob(x))

@@ -125,6 +125,7 @@ def test_pathwise_mu_has_the_right_mean() -> None:
 
 @pytest.mark.checks("eq-reparameterization-normal-sigma")
 def test_pathwise_sigma_has_the_right_mean() -> None:
+    """Closed form of E sin(2z), differentiated numerically; curvature by quadrature."""
     mu, sigma = 0.4, 0.7
     grads = pathwise_grad_sigma(
         lambda z: (2 * z).sin(), scalar(mu), sigma, 200_000, seeded()
@@ -138,6 +139,8 @@ def test_pathwise_sigma_has_the_right_mean() -> None:
 @pytest.mark.checks("eq-reparameterization-bonnet-price")
 @pytest.mark.parametrize(("mu", "variance"), [(0.5, 0.3), (-1.0, 1.5)])
 def test_bonnet_and_price(mu: float, variance: float) -> None:
+    """Numerical derivatives of a Gauss-Hermite expectation in mu and sigma^2."""
+
     def f(z: np.ndarray) -> np.ndarray:
         return np.exp(z / 2) + z**4
 
@@ -229,6 +232,7 @@ def test_implicit_gradient_equals_that_of_the_inverse(shape: float, seed: int) -
 
 @pytest.mark.checks("eq-reparameterization-implicit")
 def test_implicit_gradient_of_a_normal_is_the_path_of_the_normal() -> None:
+    """The path mu + sigma * eps: dz/dmu = 1, dz/dsigma = eps."""
     z = torch.linspace(-3, 3, 13, dtype=torch.float64)
     mu, sigma = torch.full_like(z, 0.5), torch.full_like(z, 2.0)
     in_mu = implicit_grad(lambda z, m: torch.special.ndtr((z - m) / 2), z, mu)
@@ -240,6 +244,7 @@ def test_implicit_gradient_of_a_normal_is_the_path_of_the_normal() -> None:
 @pytest.mark.checks("eq-reparameterization-exponential")
 @pytest.mark.parametrize("rate", [0.2, 1.0, 7.5])
 def test_exponential_against_autograd_through_the_inverse(rate: float) -> None:
+    """Autograd through the inverse distribution function."""
     u = torch.linspace(0.01, 0.99, 50, dtype=torch.float64)
     rates = torch.full_like(u, rate).requires_grad_()
     z = -torch.log1p(-u) / rates
@@ -273,6 +278,7 @@ def test_exponential_in_the_tail_needs_the_cancelled_form() -> None:
     ],
 )
 def test_score_has_the_right_mean(f: Callable, numpy_f: Callable) -> None:
+    """Numerical derivative of a Gauss-Hermite expectation."""
     mu, sigma = 0.6, 0.8
     truth = slope(lambda m: normal_mean(numpy_f, m, sigma), mu)
     by_quadrature = normal_mean(lambda z: numpy_f(z) * (z - mu) / sigma**2, mu, sigma)
@@ -282,6 +288,7 @@ def test_score_has_the_right_mean(f: Callable, numpy_f: Callable) -> None:
 
 @pytest.mark.checks("eq-reparameterization-score-mean-zero")
 def test_score_has_mean_zero_so_a_baseline_does_no_harm() -> None:
+    """Quadrature of density times score; and the mean with a wild baseline."""
     mu = scalar(0.6)
     assert_mean(score_grad_mu(torch.ones_like, mu, 0.8, 400_000, seeded()), 0.0)
     density = stats.norm(0.6, 0.8).pdf
@@ -331,6 +338,8 @@ def test_level_of_f_changes_the_variance_but_not_the_mean() -> None:
 @pytest.mark.checks("eq-reparameterization-support-trap")
 @pytest.mark.parametrize("theta", [0.5, 2.0])
 def test_moving_support_breaks_the_score_estimator(theta: float) -> None:
+    """Numerical derivative of the integral; the naive estimator gives -1/2."""
+
     def mean(t: float) -> float:
         return integrate.quad(lambda z: z / t, 0, t)[0]
 
@@ -348,6 +357,7 @@ def test_moving_support_breaks_the_score_estimator(theta: float) -> None:
 @pytest.mark.checks("eq-reparameterization-step-trap")
 @pytest.mark.parametrize("mu", [-1.0, 0.0, 0.5])
 def test_step_breaks_the_pathwise_estimator(mu: float) -> None:
+    """Numerical derivative of Phi(mu); the pathwise samples are all zero."""
     truth = slope(stats.norm.cdf, mu)  # P(z > 0) = Phi(mu)
     assert truth == pytest.approx(stats.norm.pdf(mu), abs=1e-9)
     assert bool((wrong_pathwise_of_a_step(scalar(mu), 1000) == 0).all())
@@ -361,6 +371,7 @@ def test_step_breaks_the_pathwise_estimator(mu: float) -> None:
 @pytest.mark.checks("eq-reparameterization-variance-quadratic")
 @pytest.mark.parametrize(("mu", "sigma"), [(1.0, 1.0), (-0.5, 2.0), (2.0, 0.5)])
 def test_variances_for_the_square(mu: float, sigma: float) -> None:
+    """Quadrature of the squared deviation, and samples within 5 %."""
     pathwise, score = 4 * sigma**2, mu**4 / sigma**2 + 14 * mu**2 + 15 * sigma**2
 
     def variance_by_quadrature(grad: Callable) -> float:
@@ -379,6 +390,7 @@ def test_variances_for_the_square(mu: float, sigma: float) -> None:
 @pytest.mark.checks("eq-reparameterization-variance-baseline")
 @pytest.mark.parametrize(("mu", "sigma"), [(1.0, 1.0), (-0.5, 2.0)])
 def test_variances_with_a_baseline(mu: float, sigma: float) -> None:
+    """Sample variances within 5 % of both closed forms."""
     cases = {
         mu**2 + sigma**2: 8 * mu**2 + 10 * sigma**2,
         mu**2 + 3 * sigma**2: 8 * mu**2 + 6 * sigma**2,
@@ -431,6 +443,7 @@ def sine_variances(omega: float, sigma: float) -> tuple[float, float]:
 @pytest.mark.checks("eq-reparameterization-variance-sine")
 @pytest.mark.parametrize(("omega", "sigma"), [(0.5, 1.0), (1.5, 0.6), (3.0, 1.0)])
 def test_variances_for_a_sine(omega: float, sigma: float) -> None:
+    """Quadrature of the squared deviation, and samples within 5 %."""
     path, score = sine_variances(omega, sigma)
     mean = omega * math.exp(-((omega * sigma) ** 2) / 2)
     density = stats.norm(0, sigma).pdf

@@ -92,6 +92,7 @@ def wrong_surrogate_without_detach(
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 8), st.integers(0, 10_000))
 def test_exact_grad_against_autograd(k: int, seed: int) -> None:
+    """Autograd through the sum over the classes, written with exp."""
     logits = 3 * torch.randn(2, k, dtype=torch.float64, generator=seeded(seed))
     values = torch.randn(2, k, dtype=torch.float64, generator=seeded(seed + 1))
     logits.requires_grad_()
@@ -105,6 +106,7 @@ def test_exact_grad_against_autograd(k: int, seed: int) -> None:
 
 @pytest.mark.checks("eq-reparameterization-categorical-gradient")
 def test_exact_grad_of_the_running_example() -> None:
+    """The four numbers of the running example."""
     expected = [0.0078, 0.0665, -0.0891, 0.0148]
     assert exact_grad(LOGITS, VALUES).tolist() == pytest.approx(expected, abs=5e-5)
 
@@ -115,6 +117,7 @@ def test_exact_grad_of_the_running_example() -> None:
 @pytest.mark.checks("eq-reparameterization-categorical-score")
 @pytest.mark.parametrize("b", [0.0, 1.0, -7.5])
 def test_score_sample_is_unbiased_by_enumeration(b: float) -> None:
+    """The sum over all classes, and finite differences of the expectation."""
     mean = sum(PROBS[y] * (VALUES[y] - b) * (EYE[y] - PROBS) for y in range(4))
     h = 1e-6
     differences = [
@@ -128,6 +131,7 @@ def test_score_sample_is_unbiased_by_enumeration(b: float) -> None:
 @pytest.mark.checks("eq-reparameterization-categorical-score")
 @pytest.mark.parametrize("baseline", ALL_BASELINES)
 def test_reinforce_grad_has_the_right_mean(baseline: str) -> None:
+    """The exact gradient, within five standard errors, for every baseline."""
     grads = reinforce_grad(LOGITS, VALUES, MANY, seeded(), baseline)
     assert grads.shape == (MANY, 4)
     assert_mean(grads, exact_grad(LOGITS, VALUES))
@@ -152,6 +156,7 @@ def total_variance(b: float) -> float:
 
 @pytest.mark.checks("eq-reparameterization-optimal-baseline")
 def test_optimal_baseline_minimises_the_total_variance() -> None:
+    """Numerical minimisation of the enumerated total variance."""
     best = optimize.minimize_scalar(total_variance, bracket=(0, 1), tol=1e-12)
     assert optimal_baseline(LOGITS, VALUES).item() == pytest.approx(best.x, rel=1e-6)
     in_mean = (PROBS @ VALUES).item()
@@ -183,6 +188,7 @@ def test_level_of_f_changes_the_variance_but_not_the_mean() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=9))
 def test_leave_one_out_identity(rewards: list[float]) -> None:
+    """The mean of the others, taken in a plain Python loop."""
     n = len(rewards)
     f = torch.tensor(rewards, dtype=torch.float64)
     others = [sum(rewards[:i] + rewards[i + 1 :]) / (n - 1) for i in range(n)]
@@ -194,6 +200,7 @@ def test_leave_one_out_identity(rewards: list[float]) -> None:
 
 @pytest.mark.checks("eq-reparameterization-loo")
 def test_leave_one_out_is_exact_to_1e_12() -> None:
+    """n / (n - 1) times the deviation from the mean."""
     f = torch.rand(4, 50, dtype=torch.float64, generator=seeded())
     left = f - leave_one_out_baseline(f)
     torch.testing.assert_close(left, 4 / 3 * (f - f.mean(0)), rtol=0, atol=1e-12)
@@ -262,6 +269,7 @@ def reward_with_parameters(logits: Tensor, draws: Tensor) -> Tensor:
     return VALUES[draws] - logits.log_softmax(-1)[draws]
 
 
+@pytest.mark.checks("eq-reparameterization-surrogate")
 def test_surrogate_needs_the_detach() -> None:
     """Its gradient is the mean of (f - b) * score; without detach, more is added."""
     draws = torch.multinomial(PROBS, 10, replacement=True, generator=seeded())

@@ -103,6 +103,7 @@ def wrong_concrete_log_prob(y: Tensor, logits: Tensor, tau: float) -> Tensor:
 @pytest.mark.checks("eq-reparameterization-gumbel-cdf")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_noise_is_standard_gumbel(dtype: torch.dtype) -> None:
+    """Kolmogorov-Smirnov against scipy's gumbel_r."""
     g = sample_gumbel((MANY,), dtype, seeded())
     assert g.dtype == dtype
     assert stats.kstest(g.numpy(), stats.gumbel_r.cdf).pvalue > 1e-4
@@ -113,6 +114,7 @@ def test_noise_is_standard_gumbel(dtype: torch.dtype) -> None:
 @pytest.mark.checks("eq-reparameterization-gumbel-cdf")
 @given(st.floats(1e-9, 1 - 1e-9))
 def test_double_log_inverts_the_cdf(u: float) -> None:
+    """The distribution function of the double log, and scipy's quantile."""
     g = -math.log(-math.log(u))
     assert math.exp(-math.exp(-g)) == pytest.approx(u, rel=1e-9)
     assert stats.gumbel_r.ppf(u) == pytest.approx(g, rel=1e-9, abs=1e-12)
@@ -143,6 +145,7 @@ def test_a_zero_from_the_generator_stays_finite(monkeypatch) -> None:
 @pytest.mark.checks("eq-reparameterization-gumbel-max")
 @pytest.mark.parametrize("shift", [0.0, 10.0])
 def test_gumbel_max_samples_exactly(shift: float) -> None:
+    """Pearson's chi-square of 200 000 draws against the softmax."""
     assert fits(gumbel_max(repeated(LOGITS + shift), seeded()))
 
 
@@ -216,6 +219,7 @@ def test_exponential_race() -> None:
 
 @pytest.mark.checks("eq-reparameterization-gumbel-maximum")
 def test_maximum_is_gumbel_and_independent_of_the_winner() -> None:
+    """scipy's gumbel_r at logsumexp, for the maximum and given each winner."""
     perturbed = LOGITS + sample_gumbel((MANY, 4), torch.float64, seeded())
     top, winner = perturbed.max(-1)
     law = stats.gumbel_r(loc=LOGITS.logsumexp(-1).item())
@@ -232,6 +236,7 @@ def test_maximum_is_gumbel_and_independent_of_the_winner() -> None:
 
 @pytest.mark.checks("eq-reparameterization-plackett-luce")
 def test_top_k_order_is_plackett_luce() -> None:
+    """All ordered pairs: enumerated probabilities against 400 000 draws."""
     pairs = gumbel_top_k(repeated(LOGITS, 400_000), 2, seeded())
     counts = torch.zeros(4, 4, dtype=torch.float64)
     counts.index_put_(
@@ -273,6 +278,7 @@ def test_rows_are_points_of_the_simplex(tau: float, hard: bool) -> None:
 
 @pytest.mark.checks("eq-reparameterization-gumbel-softmax-limit")
 def test_small_tau_gives_gumbel_max() -> None:
+    """Gumbel-Max with the same noise; the distance shrinks with tau."""
     logits = repeated(LOGITS, 20_000)
     classes = gumbel_max(logits, seeded())
     corner = F.one_hot(classes, 4)
@@ -297,6 +303,7 @@ def test_annealed_softmax_loses_the_randomness_that_gumbel_softmax_keeps() -> No
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-50, 50), st.sampled_from([0.1, 1.0, 3.0]))
 def test_logits_may_replace_log_probabilities(shift: float, tau: float) -> None:
+    """The same noise with logits, shifted logits and log p."""
     samples = [
         gumbel_softmax(repeated(logits, 20), tau, generator=seeded())
         for logits in (LOGITS, LOGITS + shift, PROBS.log())
@@ -390,6 +397,7 @@ def test_straight_through_gradient_is_f_prime_at_the_corner() -> None:
 
 @pytest.mark.checks("eq-reparameterization-straight-through")
 def test_straight_through_equals_soft_for_linear_f() -> None:
+    """The gradient of the soft sample with the same noise."""
     values = torch.tensor([3.0, -1.0, 0.5, 2.0], dtype=torch.float64)
     grads = []
     for hard in (False, True):
@@ -401,6 +409,7 @@ def test_straight_through_equals_soft_for_linear_f() -> None:
 
 @pytest.mark.checks("eq-reparameterization-straight-through")
 def test_swapped_straight_through_is_soft() -> None:
+    """Value of the hard, gradient of the soft; swapped, the value is soft."""
     soft = PROBS.clone().requires_grad_()
     hard = F.one_hot(soft.argmax(), 4).double()
     assert straight_through(hard, soft).tolist() == pytest.approx([1, 0, 0, 0])
@@ -425,6 +434,7 @@ def test_soft_gradient_passes_gradcheck() -> None:
 @pytest.mark.parametrize("tau", [0.2, 1.0, 3.0])
 @pytest.mark.parametrize("k", [2, 3, 6])
 def test_density_against_torch(tau: float, k: int) -> None:
+    """RelaxedOneHotCategorical.log_prob, to 1e-10."""
     logits = torch.randn(k, dtype=torch.float64, generator=seeded(k))
     y = torch.rand((40, k), dtype=torch.float64, generator=seeded()) + 0.05
     y = y / y.sum(-1, keepdim=True)
@@ -442,6 +452,7 @@ def test_density_against_torch(tau: float, k: int) -> None:
 @pytest.mark.checks("eq-reparameterization-concrete-density")
 @pytest.mark.parametrize("tau", [0.6, 1.0, 2.0])
 def test_density_of_two_classes_integrates_to_one(tau: float) -> None:
+    """Quadrature to 1, and to the share of samples below 0.3."""
     logits = torch.tensor([0.7, -0.2], dtype=torch.float64)
 
     def density(log_prob: Callable, first: float) -> float:
@@ -482,6 +493,7 @@ def binary_moment(o: float, tau: float, power: int) -> float:
 @pytest.mark.checks("eq-reparameterization-binary-gradient")
 @pytest.mark.parametrize("tau", [0.1, 1.0])
 def test_binary_gradient(tau: float) -> None:
+    """Autograd and finite differences with the same noise."""
     o, h = 0.4, 1e-6
     y, grad = binary_gradients(o, tau, 1000)
     torch.testing.assert_close(grad, y * (1 - y) / tau, rtol=1e-7, atol=1e-12)
@@ -496,6 +508,7 @@ def test_binary_gradient(tau: float) -> None:
 )
 @pytest.mark.parametrize("tau", [1.0, 0.2])
 def test_moments_of_the_binary_gradient(tau: float) -> None:
+    """Quadrature over the logistic noise, within five standard errors."""
     _, grad = binary_gradients(0.4, tau, MANY)
     for power in (1, 2):
         sampled = grad**power
@@ -507,6 +520,7 @@ def test_moments_of_the_binary_gradient(tau: float) -> None:
 @pytest.mark.checks("eq-reparameterization-binary-gradient-mean")
 @pytest.mark.parametrize("o", [0.0, 0.4, -2.0])
 def test_mean_of_the_binary_gradient_tends_to_p_1_minus_p(o: float) -> None:
+    """Quadrature over the logistic noise as tau shrinks."""
     p = stats.logistic.cdf(o)
     distances = [abs(binary_moment(o, t, 1) - p * (1 - p)) for t in (1, 0.3, 0.1, 0.03)]
     assert distances == sorted(distances, reverse=True)
@@ -517,6 +531,7 @@ def test_mean_of_the_binary_gradient_tends_to_p_1_minus_p(o: float) -> None:
 @pytest.mark.checks("eq-reparameterization-binary-gradient-variance")
 @pytest.mark.parametrize("o", [0.0, 0.4, -2.0])
 def test_variance_of_the_binary_gradient_diverges_like_1_over_tau(o: float) -> None:
+    """Quadrature: tau times the second moment, and the ratio at tau / 2."""
     p = stats.logistic.cdf(o)
     tau = 0.03
     assert tau * binary_moment(o, tau, 2) == pytest.approx(p * (1 - p) / 6, rel=5e-3)

@@ -56,7 +56,8 @@ def test_baselines_lower_the_variance(results: dict) -> None:
     assert results["sf_optimal_var"] < results["sf_mean_var"] < results["sf_var"] / 7
     assert results["sf4_var"] == pytest.approx(results["sf_var"] / 4, rel=0.03)
     assert results["rloo4_var"] < results["sf_var"] / 4
-    assert results["rloo4_var"] < results["sf4_var"] / 4
+    assert results["sf4_var"] / results["rloo4_var"] == pytest.approx(6.2, abs=0.3)
+    assert results["rloo4_var"] < results["gs_var_tau_1"]
 
 
 def test_gumbel_softmax_is_biased_at_every_temperature(results: dict) -> None:
@@ -75,6 +76,20 @@ def test_the_bias_is_not_monotone(results: dict) -> None:
     assert valley < high
     assert results["gs_bias_tau_0_5"] < peak
     assert results["gs_bias_tau_1"] < peak
+
+
+def test_the_relaxed_gradient_points_elsewhere(results: dict) -> None:
+    """tau = 1: more than half the norm, 27 degrees and 20 % off, one sign reversed."""
+    assert results["gs_bias_tau_1"] > results["exact_grad_norm"] / 2
+    assert results["gs_angle_tau_1"] == pytest.approx(27, abs=1.5)
+    assert results["gs_length_tau_1"] == pytest.approx(1.2, abs=0.02)
+    assert results["gs_mean_grad_4_tau_1"] < 0 < results["exact_grad_4"]
+    assert results["gs_mean_grad_1_tau_1"] > 7 * results["exact_grad_1"]
+
+
+def test_multiplying_by_tau_is_nearly_uniform(results: dict) -> None:
+    assert results["tau_multiplied_largest"] == pytest.approx(0.294, abs=0.005)
+    assert results["tau_divided_largest"] == pytest.approx(0.960, abs=0.005)
 
 
 def test_the_variance_doubles_when_tau_halves(results: dict) -> None:
@@ -102,8 +117,10 @@ def test_order_of_the_methods_in_the_vae(results: dict) -> None:
     assert results["elbo_sf_max"] < -22.5
     means = [results[f"elbo_{m}_mean"] for m in ("exact", "rloo", "gs", "st_gs", "sf")]
     assert means == sorted(means, reverse=True)
-    assert means[1] - means[4] > 3  # what the baseline is worth
-    assert abs(means[1] - means[2]) < 0.6
+    assert 4.5 < means[1] - means[4] < 5.2  # what the baseline is worth: nearly 5
+    assert 0.1 < means[1] - means[2] < 0.3  # about 0.2
+    assert results["elbo_rloo_min"] < results["elbo_gs_max"]  # the seeds overlap
+    assert results["elbo_exact_lead_min"] > 0  # seed by seed, against every method
 
 
 def test_elbo_is_below_log_p_and_the_relaxed_encoder_pays_most(results: dict) -> None:
@@ -114,14 +131,14 @@ def test_elbo_is_below_log_p_and_the_relaxed_encoder_pays_most(results: dict) ->
     assert min(gaps.values()) > 0
     assert gaps["exact"] < gaps["rloo"] < gaps["gs"]
     assert gaps["gs"] > 0.3
-    assert results["log_p_gs_mean"] > results["elbo_rloo_mean"]
+    assert results["log_p_gs_mean"] > results["log_p_rloo_mean"] + 0.1
 
 
 def test_without_a_baseline_hardly_better_than_independent_pixels(
     results: dict,
 ) -> None:
     assert results["independent_log_p"] == pytest.approx(-25.27, abs=0.005)
-    assert results["elbo_sf_mean"] - results["independent_log_p"] < 2
+    assert 0 < results["elbo_sf_mean"] - results["independent_log_p"] < 1
     assert results["kl_sf_mean"] < 0.5 * results["kl_exact_mean"]
 
 
