@@ -6,7 +6,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help html test check serve experiments lint format linkcheck lock clean
+.PHONY: help html pdf test check serve experiments lint format linkcheck lock clean
 
 help: ## print this table
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,9 @@ help: ## print this table
 	@$(PIP) --group $* --constraint constraints.txt
 	@touch $@
 
-.PHONY: need-python
+.PHONY: need-python need-tex
+need-tex: need-python
+	@$(PYTHON) -m tools.latex
 need-python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11, 3.12 or 3.13" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=python3.12" >&2; exit 1; }
@@ -31,6 +33,9 @@ need-python:
 # -- Read ------------------------------------------------------------------------------
 html: .venv/book ## build the book as HTML (FRESH=1: from nothing)
 	@$(PY) -m tools.build html $(if $(FRESH),--fresh)
+
+pdf: | need-tex .venv/book ## build the book as PDF (needs TeX: says what to install)
+	@$(PY) -m tools.build pdf $(if $(FRESH),--fresh)
 
 serve: .venv/dev ## serve the book on 127.0.0.1 and rebuild it as you write
 	@$(PY) -m sphinx_autobuild -q docs build/serve --host 127.0.0.1 --port $(or $(PORT),8000) \

@@ -30,6 +30,7 @@ extensions = [
     "join_lines",
     "katex_math",
     "latex_book",
+    "pdf_link",
     "printed_sources",
     "results",
     "source_pages",

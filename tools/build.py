@@ -1,8 +1,9 @@
 """Build the book in a staging folder that replaces the last good one on success.
 
-Usage: ``python -m tools.build html [--fresh]``.
-A failing or interrupted build leaves ``build/html`` as it was, and fails again when
-repeated: its doctrees are thrown away with it, so no warning is lost in a cache.
+Usage: ``python -m tools.build html [--fresh]`` or ``pdf``.
+A failing or interrupted build leaves ``build/html`` (``build/pdf``) as it was, and
+fails again when repeated: its doctrees are thrown away with it, so no warning is lost
+in a cache.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools import latex
+
 ROOT = Path(__file__).resolve().parent.parent
-BUILDERS = {"html": "index.html"}
+BUILDERS = {"html": "index.html", "pdf": "book.pdf"}
 
 
 def build(builder: str, fresh: bool = False, root: Path = ROOT) -> int:
-    """Run one builder; return Sphinx's exit status.
+    """Run one builder; return its exit status.
 
     The staging tree starts as a copy of the last good build, so that only changed
-    pages are built again; ``fresh`` starts from nothing.
+    pages are built again; ``fresh`` starts from nothing. A PDF is typeset anew.
     """
     good = root / "build" / builder
     with _only_one_build(root / "build"):
@@ -34,8 +37,9 @@ def build(builder: str, fresh: bool = False, root: Path = ROOT) -> int:
         shutil.rmtree(staging, ignore_errors=True)
         if good.exists() and not fresh:
             shutil.copytree(_doctrees(good), staging / "doctrees")
-            shutil.copytree(good, staging / "output")
-        status = _sphinx(builder, root / "docs", staging)
+            if builder != "pdf":
+                shutil.copytree(good, staging / "output")
+        status = _run(builder, root / "docs", staging)
         if status == 0:
             _swap(staging / "output", good)
             _swap(staging / "doctrees", _doctrees(good))
@@ -43,9 +47,17 @@ def build(builder: str, fresh: bool = False, root: Path = ROOT) -> int:
     return status
 
 
-def _sphinx(builder: str, source: Path, staging: Path) -> int:
+def _run(builder: str, source: Path, staging: Path) -> int:
+    if builder != "pdf":
+        return _sphinx(builder, source, staging, "output")
+    return _sphinx("latex", source, staging, "latex") or latex.typeset(
+        staging / "latex" / "book.tex", staging / "output"
+    )
+
+
+def _sphinx(builder: str, source: Path, staging: Path, output: str) -> int:
     command = [sys.executable, "-m", "sphinx", "-b", builder, "-W", "--keep-going"]
-    command += ["-q", "-d", staging / "doctrees", source, staging / "output"]
+    command += ["-q", "-d", staging / "doctrees", source, staging / output]
     return subprocess.run(command, check=False).returncode
 
 
@@ -90,6 +102,8 @@ def main() -> int:
     parser.add_argument("builder", choices=sorted(BUILDERS))
     parser.add_argument("--fresh", action="store_true", help="ignore earlier output")
     options = parser.parse_args()
+    if options.builder == "pdf":
+        latex.require()
     start = time.perf_counter()
     status = build(options.builder, options.fresh)
     good = ROOT / "build" / options.builder

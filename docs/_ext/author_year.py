@@ -70,7 +70,7 @@ def _label(entry: Entry) -> str:
 
 
 def _surname(person: Person) -> str:
-    """Return ``Hernández`` where the entry says ``Hern{\\'a}ndez``."""
+    r"""Return ``Hernández`` where the entry says ``Hern{\'a}ndez``."""
     return str(Text.from_latex(" ".join(person.prelast_names + person.last_names)))
 
 

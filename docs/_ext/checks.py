@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 Rows = list[tuple[str, Mark]]
 _HEADINGS = ("公式", "测试", "测试说明")
 _WIDTHS = (12, 44, 44)
+_PRINTED_WIDTHS = (8, 55, 37)
 
 
 class checked_equation(nodes.General, nodes.Element):  # noqa: N801
@@ -133,7 +134,8 @@ class AddChecks(SphinxPostTransform):
         if rows:
             top = next(self.document.findall(nodes.section), self.document)
             links = [_test_link(mark) for _, mark in rows]
-            top += chapter_checks("", _table(rows, self.env.docname, links))
+            table = _table(rows, self.env.docname, links, _WIDTHS)
+            top += chapter_checks("", table)
 
 
 class FillAppendix(SphinxPostTransform):
@@ -166,7 +168,9 @@ def _printed_test(mark: Mark) -> nodes.Node:
     return test_name("", f"{PurePosixPath(mark.path).name}::{mark.test}")
 
 
-def _table(rows: Rows, docname: str, tests: Iterable[nodes.Node]) -> nodes.table:
+def _table(
+    rows: Rows, docname: str, tests: Iterable[nodes.Node], widths: Iterable[int]
+) -> nodes.table:
     head = nodes.thead("", _row([nodes.Text(text) for text in _HEADINGS]))
     body = nodes.tbody()
     for (label, mark), test in zip(rows, tests, strict=True):
@@ -181,7 +185,7 @@ def _table(rows: Rows, docname: str, tests: Iterable[nodes.Node]) -> nodes.table
         summary = nodes.inline("", "", *_summary(mark.summary))
         summary["classes"] = ["language-en"]  # docutils turns this into lang="en"
         body += _row([number, test, summary])
-    columns = [nodes.colspec(colwidth=width) for width in _WIDTHS]
+    columns = [nodes.colspec(colwidth=width) for width in widths]
     group = nodes.tgroup("", *columns, head, body, cols=len(columns))
     classes = ["checks-table", "colwidths-given", "longtable"]
     return nodes.table("", group, classes=classes)
@@ -216,7 +220,8 @@ def _part(env: BuildEnvironment, part: str, rows: Rows) -> nodes.section:
     )
     section = nodes.section("", ids=[f"checks-{part}"])
     section += nodes.title("", f"检验一览：{name}")
-    section += _table(rows, env.config.root_doc, [_printed_test(m) for _, m in rows])
+    tests = [_printed_test(mark) for _, mark in rows]
+    section += _table(rows, env.config.root_doc, tests, _PRINTED_WIDTHS)
     return section
 
 

@@ -42,9 +42,9 @@ LATEX_PREAMBLE = r"""
   {\par\addvspace{\smallskipamount}\noindent\textbf{提示}\quad\ignorespaces}
   {\par\addvspace{\smallskipamount}}
 \newenvironment{bookfold}[1]
-  {\par\addvspace{\medskipamount}\noindent\rule{\linewidth}{0.4pt}\par\nobreak
+  {\par\addvspace{\bigskipamount}\hrule width\linewidth\nobreak\medskip
    \noindent\textbf{#1}\par\nobreak}
-  {\par\nobreak\noindent\rule{\linewidth}{0.4pt}\par\addvspace{\medskipamount}}
+  {\par\nobreak\smallskip\hrule width\linewidth\addvspace{\bigskipamount}}
 \newenvironment{booksolutions}
   {\section*{练习解答}\markright{练习解答}\phantomsection
    \addcontentsline{toc}{section}{练习解答}}

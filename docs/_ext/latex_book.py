@@ -5,23 +5,30 @@ The appendix lists the tests that check the book's equations.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chapter_numbers import UNNUMBERED, Unnumbered
 from checks import checks_appendix
 from docutils import nodes
+from exercises import FoldedTitle
 from katex_math import latex_macros
 from sphinx.transforms.post_transforms import SphinxPostTransform
-from sphinx.util.texescape import escape
+from sphinx.util import texescape
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
+    from sphinx.writers.latex import LaTeXTranslator
 
 PREAMBLE = Path(__file__).resolve().parent.parent / "_latex" / "preamble.tex"
 
 APPENDIX = "附录：编号公式与检验它们的测试"
+
+# Heights of a table's row and of what stands around a table, in lines of code.
+ROW, AROUND = 1.4, 1.5
+TITLES = (nodes.title, FoldedTitle)
 
 # Options of Sphinx's own styles: a text of 42 characters a line, quiet boxes.
 SPHINX_SETUP = ", ".join(
@@ -42,7 +49,7 @@ SPHINX_SETUP = ", ".join(
 ELEMENTS = {
     "papersize": "a4paper",
     "pointsize": "",
-    "extraclassoptions": "fontset=none,oneside,openany",
+    "extraclassoptions": "fontset=none,zihao=5,oneside,openany",
     "babel": "",  # its names are English, those of ctex are Chinese
     "fontpkg": "",
     "fncychap": "",
@@ -54,15 +61,42 @@ ELEMENTS = {
 }
 
 
+class keep_together(nodes.General, nodes.Element):  # noqa: N801
+    """A new page begins here unless so many ``lines`` of code fit on this one."""
+
+
+def keep(block: nodes.Element, lines: float) -> None:
+    """Ask for room for *block*, and for the title that it follows immediately."""
+    while block.parent.index(block) == 1 and isinstance(block.parent[0], TITLES):
+        block = block.parent
+    space = keep_together("", lines=math.ceil(lines))
+    block.parent.insert(block.parent.index(block), space)
+
+
+class KeepTables(SphinxPostTransform):
+    """Keep every table that LaTeX does not break with its title and caption."""
+
+    default_priority = 900
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Look at the tables of the whole book."""
+        for table in list(self.document.findall(nodes.table)):
+            if "longtable" not in table["classes"]:
+                rows = sum(1 for _ in table.findall(nodes.row))
+                keep(table, ROW * rows + AROUND)
+
+
 class AppendChecks(SphinxPostTransform):
-    """Let the tables of checks be the book's last, unnumbered, chapter."""
+    """Let the tables of checks be the last chapter, unless a page has them."""
 
     default_priority = 3  # before they are filled in
     formats = ("latex",)
 
     def run(self, **kwargs: Any) -> None:
         """Append the chapter to the whole book."""
-        if not getattr(self.env, "test_marks", {}):
+        placed = any(True for _ in self.document.findall(checks_appendix))
+        if placed or not getattr(self.env, "test_marks", {}):
             return
         tables = nodes.container("", checks_appendix(""), classes=["checks-appendix"])
         chapter = nodes.section("", nodes.title("", APPENDIX), tables, ids=["checks"])
@@ -75,9 +109,9 @@ def complete_config(app: Sphinx, config: Config) -> None:
     """Set what LaTeX needs; an entry of conf.py's latex_elements goes before ours."""
     repository = config.repository_url.replace("%", r"\%").replace("#", r"\#")
     preamble = [
-        _define("booktitle", escape(config.project, "xelatex")),
-        _define("bookauthor", escape(config.author, "xelatex")),
-        _define("bookversion", escape(config.release, "xelatex")),
+        _define("booktitle", _escape(config.project)),
+        _define("bookauthor", _escape(config.author)),
+        _define("bookversion", _escape(config.release)),
         _define("bookrepository", repository),
         PREAMBLE.read_text(encoding="utf-8"),
         latex_macros(config.katex_macros),
@@ -91,14 +125,27 @@ def complete_config(app: Sphinx, config: Config) -> None:
     config.latex_domain_indices = config.latex_use_xindy = False
 
 
+def _escape(text: str) -> str:
+    texescape.init()  # Sphinx itself does so only later
+    return texescape.escape(text, "xelatex")
+
+
 def _define(name: str, tex: str) -> str:
     return rf"\newcommand{{\{name}}}{{{tex}}}"
 
 
+def _keep_together(translator: LaTeXTranslator, node: keep_together) -> None:
+    translator.body.append(f"\n\\bookkeep{{{node['lines']}}}%\n")
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Complete the configuration before other extensions add to the preamble."""
-    app.setup_extension("checks")
+    for extension in ("chapter_numbers", "checks", "exercises", "katex_math"):
+        app.setup_extension(extension)
     app.add_config_value("repository_url", "", "env", types=frozenset({str}))
+    app.add_node(keep_together, latex=(_keep_together, None))
     app.add_post_transform(AppendChecks)
+    app.add_post_transform(KeepTables)
     app.connect("config-inited", complete_config, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,14 +6,19 @@ the repository; without it they are plain text.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from source_pages import _chapter_line as chapter_line
-from source_pages import _is_captioned as is_captioned
-from source_pages import _relative as relative_path
-from source_pages import find_line, has_page, root_of, source_link
+from latex_book import keep
+from source_pages import (
+    chapter_line,
+    find_line,
+    has_page,
+    is_captioned,
+    relative_path,
+    root_of,
+    source_link,
+)
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
@@ -22,12 +27,12 @@ if TYPE_CHECKING:
     from sphinx.writers.latex import LaTeXTranslator
 
 # Listings of so many lines are kept on one page; of others the first few are.
-SHORT = 14
+SHORT = 20
 FIRST = 5
 
 
 class listing_source(nodes.General, nodes.TextElement):  # noqa: N801
-    """What stands above a listing. Attribute: lines (to be kept on one page)."""
+    """What stands above a listing."""
 
 
 class PrintSources(SphinxPostTransform):
@@ -50,8 +55,9 @@ class PrintSources(SphinxPostTransform):
 
     def name_file(self, block: nodes.literal_block) -> None:
         """Put the file above the listing, or behind its caption."""
+        listing = block.parent if is_captioned(block) else block
         lines = len(block.astext().splitlines())
-        above = listing_source("", lines=lines if lines <= SHORT else FIRST)
+        keep(listing, lines if lines <= SHORT else FIRST)
         path = relative_path(block.get("source"), root_of(self.env))
         if path and has_page(root_of(self.env), path):
             text = (root_of(self.env) / path).read_text(encoding="utf-8")
@@ -61,9 +67,8 @@ class PrintSources(SphinxPostTransform):
             if is_captioned(block):
                 block.parent[0] += [nodes.Text("（"), link, nodes.Text("）")]
             else:
-                above += link
-        listing = block.parent if is_captioned(block) else block
-        listing.parent.insert(listing.parent.index(listing), above)
+                position = listing.parent.index(listing)
+                listing.parent.insert(position, listing_source("", "", link))
 
 
 def _open_link(translator: LaTeXTranslator, node: source_link) -> None:
@@ -80,18 +85,16 @@ def _close_link(translator: LaTeXTranslator, node: source_link) -> None:
 
 
 def _open_source(translator: LaTeXTranslator, node: listing_source) -> None:
-    translator.body.append(f"\n\\bookkeep{{{node['lines']}}}%\n")
-    if node.children:
-        translator.body.append(r"\def\sphinxVerbatimTitle{\booksource{")
+    translator.body.append(r"\def\sphinxVerbatimTitle{\booksource{")
 
 
 def _close_source(translator: LaTeXTranslator, node: listing_source) -> None:
-    if node.children:
-        translator.body.append("}}%\n")
+    translator.body.append("}}%\n")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the transform, and how LaTeX writes links to sources."""
+    app.setup_extension("latex_book")
     app.setup_extension("source_pages")
     app.add_node(source_link, override=True, latex=(_open_link, _close_link))
     app.add_node(listing_source, latex=(_open_source, _close_source))

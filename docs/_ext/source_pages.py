@@ -149,9 +149,9 @@ class LinkSources(SphinxPostTransform):
         title = next(self.document.findall(nodes.title), None)
         if files and title is not None:
             position = title.parent.index(title) + 1
-            title.parent.insert(position, _chapter_line(files))
+            title.parent.insert(position, chapter_line(files))
         for block in list(self.document.findall(nodes.literal_block)):
-            path = _relative(block.get("source"), root_of(self.env))
+            path = relative_path(block.get("source"), root_of(self.env))
             if path and has_page(root_of(self.env), path):
                 self._link_listing(block, path)
 
@@ -160,13 +160,14 @@ class LinkSources(SphinxPostTransform):
         line = find_line(text, block.astext())
         where = f"{PurePosixPath(path).name}，第 {line} 行" if line else path
         reference = source_link("", where, path=path, line=line)
-        listing = block.parent if _is_captioned(block) else block
+        listing = block.parent if is_captioned(block) else block
         position = listing.parent.index(listing) + 1
         note = nodes.paragraph("", "", reference, classes=["listing-source"])
         listing.parent.insert(position, note)
 
 
-def _chapter_line(files: list[str]) -> nodes.paragraph:
+def chapter_line(files: list[str]) -> nodes.paragraph:
+    """Return the line that names the files of a chapter, by kind."""
     line = nodes.paragraph(classes=["chapter-sources"])
     for kind in KINDS:
         links = [_file_link(path) for path in files if kind_of(path) == kind]
@@ -184,7 +185,7 @@ def _file_link(path: str) -> source_link:
     return source_link("", "", name, path=path, line=0)
 
 
-def _relative(source: str | None, root: Path) -> str | None:
+def relative_path(source: str | None, root: Path) -> str | None:
     """Return the path of a source file, or None for what is not one."""
     path = Path(source or "")
     folders = (root / "snippets", root / "tests")
@@ -193,7 +194,8 @@ def _relative(source: str | None, root: Path) -> str | None:
     return path.relative_to(root).as_posix()
 
 
-def _is_captioned(block: nodes.literal_block) -> bool:
+def is_captioned(block: nodes.literal_block) -> bool:
+    """Tell whether a listing has a caption, and so a wrapper around both."""
     return "literal-block-wrapper" in block.parent.get("classes", [])
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-BIB = """
+BIB = r"""
 @misc{jang2017one, author={Jang, Eric and Gu, S. and Poole, B.},
   title={One A* BERT}, year=2017}
 @misc{jang2017two, author={Jang, Eric and Gu, S. and Poole, B.}, title={Two}, year=2017}
 @misc{kingma2014auto, author={Kingma, D. and van den Oord, A.}, title={X}, year=2014}
+@misc{kusner2016gans, author={Kusner, M. and Hern{\'a}ndez-Lobato, J.}, title={Y},
+  year=2016}
 @misc{su2019reparam, author={苏剑林}, title={漫谈}, year=2019}
 """
 PAGE = """# 标题
@@ -16,6 +18,7 @@ PAGE = """# 标题
 甲{cite:p}`jang2017one`。
 乙{cite:t}`su2019reparam`说。
 丙{cite:p}`kingma2014auto,jang2017two`。
+丁{cite:p}`kusner2016gans`。
 
 ```{bibliography}
 ```
@@ -46,6 +49,7 @@ def test_equal_labels_are_told_apart(built) -> None:
     assert "Jang 等 2017a" in found
     assert "Jang 等 2017b" in found
     assert "苏剑林 2019" in found
+    assert "Kusner 与 Hernández-Lobato 2016" in found
     assert "duplicate" not in built.warnings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,60 @@ def test_an_interrupted_swap_is_undone(book: Path) -> None:
     (book / "docs/b.md").write_text(BROKEN)
     assert build.build("html", root=book) != 0
     assert "好" in page(book)
+
+
+# -- The PDF
+
+
+LATEXMK = """#!/bin/sh
+echo fine > book.log
+if grep -q BROKEN book.tex; then echo '! Broken.' > book.log; exit 12; fi
+cat book.tex > book.pdf
+: > book.aux
+"""
+
+
+@pytest.fixture
+def pdf_book(book: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a book whose latexmk copies the text, and breaks at the word BROKEN."""
+    settings = "latex_documents = [('index', 'book.tex', 'T', 'A', 'manual')]\n"
+    with (book / "docs/conf.py").open("a") as conf:
+        conf.write(settings)
+    latexmk = book / "bin/latexmk"
+    latexmk.parent.mkdir()
+    latexmk.write_text(LATEXMK)
+    latexmk.chmod(0o755)
+    monkeypatch.setenv("PATH", str(latexmk.parent), prepend=os.pathsep)
+    return book
+
+
+def test_a_pdf_replaces_the_last_one_and_stands_alone(pdf_book: Path) -> None:
+    assert build.build("pdf", root=pdf_book) == 0
+    (pdf_book / "docs/b.md").write_text("# 三\n")
+    assert build.build("pdf", root=pdf_book) == 0
+    assert "三" in (pdf_book / "build/pdf/book.pdf").read_text()
+    files = {path.name for path in (pdf_book / "build/pdf").iterdir()}
+    assert files == {"book.pdf", "book.log", "book.aux"}
+    left = {path.name for path in (pdf_book / "build").iterdir()}
+    assert left == {"pdf", ".doctrees-pdf", ".lock"}
+
+
+@pytest.mark.parametrize(
+    ("page", "message"), [("# BROKEN\n", "! Broken."), (BROKEN, "b.md:3")]
+)
+def test_a_failing_pdf_fails_twice_and_keeps_the_good_one(
+    pdf_book: Path, capfd: pytest.CaptureFixture[str], page: str, message: str
+) -> None:
+    build.build("pdf", root=pdf_book)
+    (pdf_book / "docs/b.md").write_text(page)
+    for _ in range(2):
+        assert build.build("pdf", root=pdf_book) != 0
+        assert message in capfd.readouterr().err
+        assert "二" in (pdf_book / "build/pdf/book.pdf").read_text()
+    assert not (pdf_book / "build/.staging-pdf").exists()
+
+
+# -- Two at once
 
 
 def hold_the_lock(folder: Path, held: object, release: object) -> None:

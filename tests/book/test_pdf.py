@@ -1,0 +1,406 @@
+"""The built PDF, read with poppler: text, places of words, fonts, links, bookmarks.
+
+``make pdf`` comes before. Without it, or without the tools, the tests are skipped; with
+BOOK_REQUIRE_TEX set they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parents[2]
+PDF = ROOT / "build/pdf/book.pdf"
+TOOLS = ("pdftotext", "pdfinfo", "pdffonts", "pdfimages", "pdftohtml")
+INPUTS = {".md", ".py", ".tex", ".json", ".toml", ".pdf"}
+MARGIN = 75.5  # points, 1.05 inches less some rounding
+A4 = (595.28, 841.89)
+HEAD, FOOT = 66, 780  # the text of a page stands between them
+PAGES = sorted(
+    path.relative_to(ROOT / "docs").with_suffix("").as_posix()
+    for path in (ROOT / "docs").glob("**/[a-z]*.md")
+    if path.stem != "index"
+)
+CHAPTERS = [page for page in PAGES if "/" in page]
+
+# The outer halves of these are empty, and may stand outside.
+OPENING, CLOSING = "（《「『“‘", "，。、；：？！）》」』”’"
+
+Box = tuple[float, float, float, float]
+
+
+def refuse(reason: str) -> None:
+    """Skip on a contributor's machine, fail where the PDF is required."""
+    if os.environ.get("BOOK_REQUIRE_TEX"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def newest_input() -> float:
+    """Return when the youngest file that the PDF is made of was changed."""
+    parts = [index.parent.name for index in (ROOT / "docs").glob("*/index.md")]
+    roots = ["docs", "snippets", *(f"tests/{part}" for part in parts)]
+    files = [file for root in roots for file in (ROOT / root).rglob("*.*")]
+    files = [file for file in files if file.suffix in INPUTS]
+    return max(file.stat().st_mtime for file in [*files, ROOT / "references.bib"])
+
+
+@pytest.fixture(scope="session")
+def pdf() -> Path:
+    """Return the PDF, newer than what it was made of."""
+    if absent := [tool for tool in TOOLS if not shutil.which(tool)]:
+        refuse(f"not installed: {', '.join(absent)} (Debian: poppler-utils)")
+    if not PDF.exists():
+        refuse("there is no build/pdf/book.pdf: run `make pdf` first")
+    if PDF.stat().st_mtime < newest_input():
+        refuse("build/pdf/book.pdf is older than its sources: run `make pdf` again")
+    return PDF
+
+
+def poppler(tool: str, *arguments: str | Path) -> str:
+    command = [tool, *arguments]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return done.stdout.decode("utf-8")
+
+
+@pytest.fixture(scope="session")
+def text(pdf: Path) -> str:
+    """Return all pages as text, laid out."""
+    return poppler("pdftotext", "-layout", pdf, "-")
+
+
+@pytest.fixture(scope="session")
+def squeezed(text: str) -> str:
+    """Return all text without blanks."""
+    return re.sub(r"\s", "", text)
+
+
+@pytest.fixture(scope="session")
+def log(pdf: Path) -> str:
+    """Return the log of the run that made the PDF."""
+    return pdf.with_suffix(".log").read_text("utf-8", "replace")
+
+
+@pytest.fixture(scope="session")
+def html(built_book: Path) -> dict[str, BeautifulSoup]:
+    """Return the articles of the built HTML."""
+    return {
+        page: BeautifulSoup(
+            (built_book / f"{page}.html").read_text("utf-8"), "html.parser"
+        ).article
+        for page in PAGES
+    }
+
+
+# -- Lines of words with their places
+
+
+@dataclass
+class Line:
+    """The words of one line of a page, with their boxes, from left to right."""
+
+    page: int
+    words: list[tuple[str, Box]]
+
+    @property
+    def key(self) -> str:
+        return "".join(word for word, _ in self.words)
+
+
+@pytest.fixture(scope="session")
+def lines(pdf: Path) -> list[Line]:
+    """Return the lines of all pages, without heads, feet and notes of page breaks."""
+    document = poppler("pdftotext", "-bbox", pdf, "-").replace("&#0;", "")
+    pages = re.findall(r"<page .*?</page>", document, re.DOTALL)
+    found = [
+        line for number, page in enumerate(pages, 1) for line in split(number, page)
+    ]
+    return [line for line in found if line.key not in {"(续下页)", "(接上页)"}]
+
+
+def split(number: int, page: str) -> list[Line]:
+    words = []
+    for word in ElementTree.fromstring(page):
+        box = tuple(float(word.attrib[k]) for k in ("xMin", "yMin", "xMax", "yMax"))
+        if box[1] > HEAD and box[3] < FOOT:
+            words.append((word.text or "", box))
+    words.sort(key=lambda word: word[1][1] + word[1][3])
+    rows: list[list[tuple[str, Box]]] = []
+    for word in words:
+        if rows and abs(middle(word) - middle(rows[-1][-1])) < 3:
+            rows[-1].append(word)
+        else:
+            rows.append([word])
+    return [Line(number, sorted(row, key=lambda word: word[1][0])) for row in rows]
+
+
+def middle(word: tuple[str, Box]) -> float:
+    return (word[1][1] + word[1][3]) / 2
+
+
+# -- The book as a whole
+
+
+def test_every_page_of_the_book_is_there(squeezed: str) -> None:
+    for page in PAGES:
+        source = (ROOT / f"docs/{page}.md").read_text("utf-8")
+        title = re.search(r"^# (.+)$", source, re.MULTILINE)[1]
+        assert re.sub(r"\s", "", title) in squeezed, page
+
+
+def test_bookmarks_follow_parts_and_chapters(pdf: Path) -> None:
+    outline = poppler("pdftohtml", "-xml", "-i", "-stdout", pdf).partition("<outline>")
+    tree = ElementTree.fromstring(outline[1] + outline[2].replace("</pdf2xml>", ""))
+    titles = [item.text for item in tree if item.tag == "item"]
+    parts = [index.parent for index in sorted((ROOT / "docs").glob("*/index.md"))]
+    assert sum(title.startswith("第") for title in titles) == len(parts)
+    assert {"前言", "符号", "术语", "参考文献"} <= set(titles)
+    chapters = [
+        item.text for part in tree.findall("outline") for item in part.findall("item")
+    ]
+    assert len(chapters) == len(CHAPTERS)
+    assert all(re.match(r"第.+章\s", chapter) for chapter in chapters)
+
+
+def test_title_page_and_colophon(text: str) -> None:
+    title, colophon = text.split("\f")[:2]
+    assert re.search(r"版本 *\d+\.\d+", title)
+    assert re.search(r"\d{4} *年", title)
+    for wanted in ("CC BY-SA 4.0", "Apache-2.0", "©"):
+        assert wanted in colophon
+
+
+def test_running_heads_name_chapter_and_section(text: str) -> None:
+    heads = [page.strip().partition("\n")[0] for page in text.split("\f")]
+    assert any(re.match(r"第.+章.*\d+\.\d+ ", head) for head in heads)
+    assert not any(head.isupper() for head in heads)
+
+
+def test_nothing_is_lost_or_unresolved(text: str, log: str) -> None:
+    assert "Missing character" not in log
+    assert "\N{REPLACEMENT CHARACTER}" not in text
+    assert "??" not in text
+    assert "undefined" not in re.sub(r".*Font.*", "", log)
+
+
+def test_vectors_are_bold_italics_and_the_indicator_is_bold(text: str) -> None:
+    sources = [(ROOT / f"docs/{page}.md").read_text("utf-8") for page in PAGES]
+    if any(r"\boldsymbol x" in source for source in sources):
+        assert "\N{MATHEMATICAL BOLD ITALIC SMALL X}" in text
+    if any(r"\ind[" in source for source in sources):
+        assert "\N{MATHEMATICAL BOLD DIGIT ONE}" in text
+
+
+ENGLISH = re.compile(
+    r"^\s*((Figure|Table|Listing|Chapter|Section|Part|Appendix) [\dA-Z]"
+    r"|(Contents|Bibliography|References|Index|Appendix|Release|Chapter)\s*\d*$)"
+    r"|continue[sd] (on|from)|page \d+ of",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def test_no_english_leftovers(text: str) -> None:
+    assert [match[0] for match in ENGLISH.finditer(text)] == []
+
+
+def test_all_fonts_are_embedded(pdf: Path) -> None:
+    fonts = poppler("pdffonts", pdf).splitlines()[2:]
+    assert len(fonts) > 5
+    assert [font for font in fonts if font.split()[-5] != "yes"] == []
+
+
+def test_figures_are_vectors(pdf: Path) -> None:
+    assert poppler("pdfimages", "-list", pdf).splitlines()[2:] == []
+
+
+def test_solutions_stand_behind_the_further_reading(text: str) -> None:
+    heads = re.findall(r"^\s*(?:\d+\.\d+ +)?(延伸阅读|练习解答)$", text, re.MULTILINE)
+    assert heads == ["延伸阅读", "练习解答"] * len(CHAPTERS)
+
+
+def test_the_appendix_names_every_test_of_an_equation(lines: list[Line]) -> None:
+    heads = [line for line in lines if line.key == "公式测试测试说明"]
+    left, right = (box[0] - 1 for _, box in heads[0].words[1:])
+    shown = "".join(
+        word
+        for line in lines
+        if line.page >= heads[0].page
+        for word, box in line.words
+        if left <= box[0] < right
+    )
+    expected = {
+        name for mark in marks() for name in re.findall(r"def (test_\w+)", mark)
+    }
+    assert expected
+    assert {name for name in expected if f"::{name}" not in shown} == set()
+
+
+def marks() -> list[str]:
+    """Return the marks and names of the tests that check equations."""
+    files = [
+        f
+        for part in (ROOT / "docs").glob("*/index.md")
+        for f in (ROOT / "tests" / part.parent.name).rglob("test_*.py")
+    ]
+    pattern = re.compile(r"pytest\.mark\.checks\([^)]*\)[^#]*?def test_\w+", re.DOTALL)
+    return [m for file in files for m in pattern.findall(file.read_text("utf-8"))]
+
+
+# -- Numbers
+
+
+def printed_numbers(pdf: Path) -> dict[str, str]:
+    """Return the number that LaTeX gave to each label of a chapter."""
+    aux = pdf.with_suffix(".aux").read_text("utf-8")
+    labels = re.findall(
+        r"\\newlabel\{(?:equation:)?([\w/]+):([\w-]+)\}\{\{(.*?)\}", aux
+    )
+    kinds = r"(eq|fig|tab|lst|code|ex)-"
+    return {
+        f"{page}#{name}": number
+        for page, name, number in labels
+        if re.match(kinds, name)
+    }
+
+
+def html_numbers(html: dict[str, BeautifulSoup]) -> dict[str, str]:
+    """Return the number that HTML shows at each label of a chapter."""
+    numbers = {}
+    for page, article in html.items():
+        for shown in article.select(".eqno, .caption-number"):
+            number = re.search(r"\d+\.\d+", shown.text)[0]
+            owner = shown.find_parent(id=re.compile(r"^(equation-)?(eq|fig|tab|ex)-"))
+            if owner:
+                numbers[f"{page}#{owner['id'].removeprefix('equation-')}"] = number
+    return numbers
+
+
+def test_numbers_are_those_of_html(pdf: Path, html: dict[str, BeautifulSoup]) -> None:
+    numbers = html_numbers(html)
+    assert len(numbers) > 5 * len(CHAPTERS)
+    assert printed_numbers(pdf) == numbers
+
+
+def test_equations_print_their_numbers_at_the_margin(
+    pdf: Path, lines: list[Line]
+) -> None:
+    labels = printed_numbers(pdf)
+    expected = [number for label, number in labels.items() if "#eq-" in label]
+    at_margin = [
+        word
+        for line in lines
+        for word, box in line.words
+        if re.fullmatch(r"\(\d+\.\d+\)", word) and box[2] > A4[0] - MARGIN - 2
+    ]
+    assert set(expected) <= {number.strip("()") for number in at_margin}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("fig", "图"), ("tab", "表"), ("ex", "练习")]
+)
+def test_captions_print_their_numbers(
+    pdf: Path, lines: list[Line], kind: str, name: str
+) -> None:
+    expected = {n for label, n in printed_numbers(pdf).items() if f"#{kind}-" in label}
+    keys = "\n".join(line.key for line in lines)
+    assert set(re.findall(rf"^{name}(\d+\.\d+)", keys, re.MULTILINE)) == expected
+
+
+# -- Code
+
+
+def displayed_listings(html: dict[str, BeautifulSoup]) -> list[list[str]]:
+    """Return the lines of every listing, without empty ones."""
+    blocks = [
+        b for article in html.values() for b in article.select("div.highlight pre")
+    ]
+    return [[line for line in b.text.splitlines() if line.strip()] for b in blocks]
+
+
+def find(keys: list[str], listing: list[str]) -> list[int]:
+    """Return where the lines of a listing stand, one behind the other."""
+    wanted = [re.sub(r"\s", "", line) for line in listing]
+    size = len(wanted)
+    return [
+        i for i, k in enumerate(keys) if k == wanted[0] and keys[i : i + size] == wanted
+    ]
+
+
+def column(text: str) -> int:
+    """Return how many columns a piece of code takes; Chinese takes two."""
+    return sum(2 if ord(char) > 0x2E7F else 1 for char in text)
+
+
+def test_listings_equal_their_source_to_the_column(
+    lines: list[Line], html: dict[str, BeautifulSoup]
+) -> None:
+    keys = [line.key for line in lines]
+    listings = displayed_listings(html)
+    assert len(listings) > 10
+    for listing in listings:
+        places = find(keys, listing)
+        assert places, f"not in the PDF as it stands: {listing[0]}"
+        for shown, source in zip(lines[places[0] :], listing, strict=False):
+            check_columns(shown, source)
+            right = max(box[2] for _, box in shown.words)
+            assert right <= A4[0] - MARGIN, f"in the margin: {source}"
+
+
+def check_columns(shown: Line, source: str) -> None:
+    """Check the place of every word of a line of code, its indentation included."""
+    word, box = next((w, b) for w, b in shown.words if w.isascii())
+    width = (box[2] - box[0]) / len(word)
+    position = 0
+    for word, box in shown.words:
+        position = source.index(word, position)
+        expected = MARGIN + width * column(source[:position])
+        assert abs(box[0] - expected) < width / 2, f"{word!r} is out of place: {source}"
+        position += len(word)
+
+
+def test_lines_of_code_keep_their_order_in_a_listing(lines: list[Line]) -> None:
+    for above, below in pairwise(lines):
+        assert (above.page, middle(above.words[0])) <= (
+            below.page,
+            middle(below.words[0]),
+        )
+
+
+def test_code_in_the_text_is_not_hyphenated(
+    squeezed: str, html: dict[str, BeautifulSoup]
+) -> None:
+    codes = {
+        re.sub(r"\s", "", code.text)
+        for article in html.values()
+        for code in article.select("p > code.literal, li > code.literal")
+    }
+    assert len(codes) > 10
+    assert {code for code in codes if code not in squeezed} == set()
+    hyphenated = {
+        f"{code[:i]}-{code[i:]}" for code in codes for i in range(2, len(code) - 1)
+    }
+    wrong = {code for code in hyphenated if re.fullmatch(r"\w+-\w+", code)}
+    assert {code for code in wrong if code in squeezed} == set()
+
+
+def test_nothing_stands_in_the_margins(lines: list[Line], log: str) -> None:
+    wide = re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\).*", log)
+    assert [width for width in wide if float(width) > 5] == []
+    left, right = MARGIN - 6, A4[0] - MARGIN + 6
+    outside = [
+        (line.page, word)
+        for line in lines
+        for word, box in line.words
+        if (word[0] not in OPENING and box[0] < left)
+        or (word[-1] not in CLOSING and box[2] > right)
+    ]
+    assert outside == []
