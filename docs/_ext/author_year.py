@@ -51,22 +51,33 @@ class AuthorYearLabels(BaseLabelStyle):
     """Labels such as "Jang et al. 2017" for the bibliography page."""
 
     def format_labels(self, sorted_entries: Iterable[Entry]) -> Iterator[str]:
-        """Yield one label for each entry; equal ones get a, b, … behind the year."""
-        labels = [_label(entry) for entry in sorted_entries]
+        """Yield one label for each entry.
+
+        The years of equal ones get a, b, … in the entry itself, so that the citations
+        in the text tell them apart as well.
+        """
+        entries = list(sorted_entries)
+        labels = [_label(entry) for entry in entries]
         seen: Counter[str] = Counter()
-        for label in labels:
-            suffix = (
-                string.ascii_lowercase[seen[label]] if labels.count(label) > 1 else ""
-            )
+        for entry, label in zip(entries, labels, strict=True):
+            suffix = ""
+            if labels.count(label) > 1:
+                suffix = string.ascii_lowercase[seen[label]]
+                entry.fields["year"] = _year(entry) + suffix
             seen[label] += 1
             yield label + suffix
+
+
+def _year(entry: Entry) -> str:
+    """Return the year without a letter that an earlier build has put there."""
+    return entry.fields.get("year", "").rstrip(string.ascii_lowercase)
 
 
 def _label(entry: Entry) -> str:
     names = [_surname(person) for person in entry.persons["author"]]
     if len(names) > 2:
         names = [f"{names[0]} 等"]
-    return f"{' 与 '.join(names)} {entry.fields.get('year', '')}".strip()
+    return f"{' 与 '.join(names)} {_year(entry)}".strip()
 
 
 def _surname(person: Person) -> str:

@@ -25,22 +25,27 @@ PAGE = """# 标题
 """
 
 
+SETTINGS = {
+    "extensions": ["sphinxcontrib.bibtex", "author_year"],
+    "bibtex_bibfiles": ["../references.bib"],
+    "bibtex_default_style": "book_author_year",
+    "bibtex_reference_style": "chinese_author_year",
+}
+
+
 @pytest.fixture(scope="module")
 def built(build):
     return build(
         {"docs/index.md": PAGE, "references.bib": BIB},
-        extensions=["sphinxcontrib.bibtex", "author_year"],
-        bibtex_bibfiles=["../references.bib"],
-        bibtex_default_style="book_author_year",
-        bibtex_reference_style="chinese_author_year",
+        **SETTINGS,
     )
 
 
 def test_citations_use_full_width_punctuation(built) -> None:
     text = built.article("index").text.replace("\xa0", " ")
-    assert "甲（Jang 等，2017）。" in text
+    assert "甲（Jang 等，2017a）。" in text
     assert "乙苏剑林（2019）说。" in text
-    assert "丙（Jang 等，2017；Kingma 与 van den Oord，2014）。" in text
+    assert "丙（Jang 等，2017b；Kingma 与 van den Oord，2014）。" in text
 
 
 def test_equal_labels_are_told_apart(built) -> None:
@@ -55,3 +60,13 @@ def test_equal_labels_are_told_apart(built) -> None:
 
 def test_titles_keep_their_capitals(built) -> None:
     assert "One A* BERT." in built.article("index").text
+
+
+def test_letters_do_not_pile_up_in_later_builds(build, built) -> None:
+    again = build(
+        {"docs/index.md": PAGE + "\n又一句。\n"},
+        root=built.app.srcdir.parent,
+        **SETTINGS,
+    )
+    assert "甲（Jang 等，2017a）。" in again.article("index").text
+    assert "2017aa" not in again.text("index.html")
