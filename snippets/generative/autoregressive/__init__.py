@@ -1,0 +1,1 @@
+"""Code of the chapter "autoregressive": one variable at a time."""

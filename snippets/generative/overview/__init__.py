@@ -1,0 +1,1 @@
+"""Code of the chapter "overview": what is minimised when a distribution is learnt."""

@@ -1,0 +1,1 @@
+"""Code of the chapter "vae": autoencoders with a likelihood bound."""
