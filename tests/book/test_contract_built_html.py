@@ -219,3 +219,11 @@ def test_english(book, text: str) -> None:
 )
 def test_english_terms(book, text: str) -> None:
     assert found(book, PAGE.replace("</body>", f"<p>{text}</p></body>")) == []
+
+
+def test_text_that_declares_itself_english(book) -> None:
+    """Only what stands below lang="en" is exempt, not what follows it."""
+    quoted = '<p lang="en">Next <b>Contents<br></b> By the way</p>'
+    assert found(book, PAGE.replace("</body>", f"{quoted}</body>")) == []
+    page = PAGE.replace("</body>", f"{quoted}<p>Next</p></body>")
+    assert found(book, page) == [("vae.html", "html-english")]

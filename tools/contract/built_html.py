@@ -64,6 +64,9 @@ ENGLISH_PHRASES = re.compile(
 )
 
 
+VOID = {"br", "hr", "img", "input", "link", "meta", "source", "wbr"}
+
+
 @dataclass(frozen=True)
 class Found:
     """A piece of a page: text, attribute value or address, with its line."""
@@ -71,6 +74,7 @@ class Found:
     text: str
     line: int
     where: str = ""
+    english: bool = False  # below an element that says lang="en"
 
 
 @dataclass
@@ -96,8 +100,11 @@ class _Scanner(HTMLParser):
         self.page = page
         self.unread: list[str] = []
         self.in_style = False
+        self.english: list[str] = []  # open tags from one with lang="en" on
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID and (self.english or ("lang", "en") in attrs):
+            self.english.append(tag)
         if tag in UNREAD:
             self.unread.append(tag)
             self.in_style = tag == "style"
@@ -134,6 +141,9 @@ class _Scanner(HTMLParser):
             while self.unread.pop() != tag:
                 pass
         self.in_style = False
+        if tag in self.english:
+            while self.english.pop() != tag:
+                pass
 
     def handle_data(self, data: str) -> None:
         line = self.getpos()[0]
@@ -141,7 +151,8 @@ class _Scanner(HTMLParser):
             self.page.requests += [Found(u, line, "style") for u in css_urls(data)]
         elif not self.unread and data.strip():
             above = data[: len(data) - len(data.lstrip())].count("\n")
-            self.page.texts.append(Found(data.strip(), line + above))
+            piece = Found(data.strip(), line + above, english=bool(self.english))
+            self.page.texts.append(piece)
 
 
 def _requested(tag: str, given: dict[str, str]) -> Iterator[str]:
@@ -303,6 +314,8 @@ def english(page: BuiltPage) -> list[Violation]:
     found = []
     for piece in (*page.texts, *page.hints):
         text = piece.text.strip()
+        if piece.english:
+            continue
         if ENGLISH_TEXTS.fullmatch(text) or ENGLISH_PHRASES.search(text):
             where = f" in {piece.where}" if piece.where else ""
             message = f"English interface text{where}: {_short(text)} — translate it"
