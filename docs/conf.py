@@ -26,6 +26,7 @@ extensions = [
     "chinese_search",
     "chinese_ui",
     "exercises",
+    "figure_sizes",
     "interactive",
     "join_lines",
     "katex_math",
