@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The suite runs one process a core; more threads only get into each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples in every run: a red test stays red until it is mended.
+hypothesis.settings.register_profile("book", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("book")
 
 # `--contract`; and pytester, which runs pytest in the tests of that option.
 pytest_plugins = ["pytester", "tools.contract.runtime"]

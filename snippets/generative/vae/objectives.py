@@ -13,7 +13,8 @@ def negative_elbo(
 ) -> Tensor:
     """Return rec + beta * KL, a scalar: sums over dimensions, a mean over the batch.
 
-    A bound on -log p(x) for beta = 1 only. Raises ValueError for beta < 0.
+    In expectation a bound on -log p(x) for beta >= 1, the tightest at beta = 1.
+    Raises ValueError for beta < 0.
     """
     _check_beta(beta)
     rec, kl = model.elbo_terms(x, generator)

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import sklearn.naive_bayes
 import torch
-from scipy import integrate
+from scipy import integrate, optimize
 from torch import Tensor
 
 from snippets.generative.overview.naive_bayes import GaussianNB
@@ -45,12 +45,18 @@ def test_against_sklearn(data: tuple[Tensor, Tensor], var_smoothing: float) -> N
     model = GaussianNB.fit(x, y, var_smoothing)
     expected = reference(x, y, var_smoothing)
     np.testing.assert_allclose(
-        model.predict_log_proba(x), expected.predict_log_proba(x.numpy()), atol=1e-8
+        model.predict_log_proba(x),
+        expected.predict_log_proba(x.numpy()),
+        rtol=0,
+        atol=1e-8,
     )
     np.testing.assert_allclose(model.var, expected.var_, rtol=1e-10)
     np.testing.assert_allclose(model.log_prior.exp(), expected.class_prior_)
     np.testing.assert_allclose(
-        model.log_joint(x), expected.predict_joint_log_proba(x.numpy()), atol=1e-8
+        model.log_joint(x),
+        expected.predict_joint_log_proba(x.numpy()),
+        rtol=0,
+        atol=1e-8,
     )
 
 
@@ -119,14 +125,15 @@ def test_nothing_seen_leaves_the_prior(data: tuple[Tensor, Tensor]) -> None:
 
 
 def test_filling_with_the_mean_is_overconfident() -> None:
-    """Two classes that differ in spread: only 0.6 : 0.4 is known of the class."""
+    """Classes that differ in spread: only the prior 0.6 : 0.4 is known."""
     model = GaussianNB(
         torch.tensor([0.6, 0.4]).double().log(),
         torch.zeros(2, 10).double(),
         torch.tensor([[1.0], [9.0]]).double().expand(2, 10),
     )
     blind = torch.full((1, 10), math.nan, dtype=torch.float64)
-    assert model.predict_log_proba(blind).exp()[0, 0].item() == pytest.approx(0.6)
+    right = model.predict_log_proba(blind)
+    assert right.exp()[0, 0].item() == pytest.approx(0.6)
     wrong = wrong_fill_with_the_mean(model, blind, torch.zeros(10).double())
     assert wrong.exp()[0, 0].item() > 0.9999
 
@@ -178,6 +185,29 @@ def test_error_of_a_linear_rule_by_counting() -> None:
     minus = rng.multivariate_normal(-mean, cov, n) @ w + b
     counted = ((plus <= 0).mean() + (minus > 0).mean()) / 2
     assert abs(counted - expected) < 5 * math.sqrt(0.25 / (2 * n))
+
+
+def separable(x: np.ndarray, sign: np.ndarray) -> bool:
+    """Is there a plane with every point on its own side? A linear programme."""
+    margins = sign[:, None] * np.column_stack([x, np.ones(len(x))])
+    found = optimize.linprog(
+        np.zeros(margins.shape[1]), -margins, -np.ones(len(x)), bounds=(None, None)
+    )
+    return found.success
+
+
+@pytest.mark.parametrize("n", [40, 80])
+def test_a_plane_separates_few_examples(n: int) -> None:
+    """The problem of the figure: why logistic regression needs a penalty there."""
+    rng = np.random.default_rng(5)
+    cov = 0.92 * np.eye(30) + 0.08
+    mean = np.where(np.arange(30) < 15, 0.4, 0.0)
+    sign = 2.0 * (np.arange(n) % 2) - 1
+    noise = rng.multivariate_normal(np.zeros(30), cov, (10, n))
+    assert sum(separable(x + sign[:, None] * mean, sign) for x in noise) >= 9
+    many = rng.multivariate_normal(np.zeros(30), cov, 640)
+    signs = 2.0 * (np.arange(640) % 2) - 1
+    assert not separable(many + signs[:, None] * mean, signs)
 
 
 # --- bad input ------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+from scipy.stats import norm
 
 FOLDER = Path(__file__).parents[3] / "docs/generative/overview"
 
@@ -112,6 +113,16 @@ def test_naive_bayes_is_faster_and_ends_higher(results: dict) -> None:
     assert results["nb_error_n1280"] == pytest.approx(limit, abs=0.005)
     assert results["bayes_error"] < limit - 0.04
     assert results["lr_error_n1280"] - results["bayes_error"] < 0.01
+
+
+def test_limits_of_the_two_rules_in_closed_form(results: dict) -> None:
+    """Equal correlations 0.08, 15 of 30 features useful: both errors by hand."""
+    # w = delta: w.delta = 15 * 0.16 = 2.4, w' Sigma w = 0.92 * 2.4 + 0.08 * 6^2
+    naive = norm.cdf(-2.4 / math.sqrt(0.92 * 2.4 + 0.08 * 36))
+    # Sherman-Morrison: delta' Sigma^-1 delta, with 0.92 + 30 * 0.08 = 3.32
+    best = norm.cdf(-math.sqrt((2.4 - 0.08 * 36 / 3.32) / 0.92))
+    assert results["nb_error_limit"] == pytest.approx(naive, abs=1e-6)
+    assert results["bayes_error"] == pytest.approx(best, abs=1e-6)
 
 
 def test_a_penalty_removes_the_crossing(results: dict) -> None:

@@ -37,7 +37,7 @@ def wrong_kl_mean_over_everything(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def wrong_kl_sigma_for_variance(mu: Tensor, logvar: Tensor) -> Tensor:
-    """Takes logvar for log sigma in one place: sigma instead of sigma^2."""
+    """In one place sigma instead of sigma^2."""
     return ((mu.square() + (logvar / 2).exp() - logvar - 1) / 2).sum(-1)
 
 

@@ -135,11 +135,17 @@ def test_log_p_is_elbo_plus_kl_in_one_dimension() -> None:
     )
     log_p = math.log(log_p)
     posterior = stats.norm(0.5, math.sqrt(0.5))
-    expected = {(0.0, 1.0): (-1.919, 0.403), (1.0, 0.5): (-1.766, 0.25),
-                (0.5, 0.5): (-1.516, 0.0)}  # fmt: skip
+    expected = {(0.0, 1.0): (-1.919, 0.0, -1.919, 0.403),
+                (1.0, 0.5): (-1.169, 0.597, -1.766, 0.25),
+                (0.5, 0.5): (-1.294, 0.222, -1.516, 0.0)}  # fmt: skip
     one = torch.ones(1, 1).double()
-    for (m, v), (elbo, kl) in expected.items():
+    for (m, v), (rec, rate, elbo, kl) in expected.items():
         q = stats.norm(m, math.sqrt(v))
+        assert q.expect(lambda z: stats.norm.logpdf(x, z)) == pytest.approx(
+            rec, abs=5e-4
+        )
+        cost = q.expect(lambda z, q=q: q.logpdf(z) - stats.norm.logpdf(z))
+        assert cost == pytest.approx(rate, abs=5e-4)
         by_hand = q.expect(
             lambda z, q=q: stats.norm.logpdf(z) + stats.norm.logpdf(x, z) - q.logpdf(z)
         )

@@ -38,6 +38,22 @@ def test_weight_of_the_kl(model: VAE, x: Tensor, beta: float) -> None:
     torch.testing.assert_close(negative_elbo(model, x, seeded(2), beta), expected)
 
 
+def test_only_a_weight_of_at_least_one_gives_a_bound() -> None:
+    """A 1-D linear model at its exact posterior, where -ELBO is -log p(x)."""
+    model = VAE(1, 1, None, "gaussian").double().requires_grad_(False)
+    for parameter in model.parameters():  # x = z + noise, s2 = 1, q = N(x/2, 1/2)
+        parameter.zero_()
+    model.decoder.weight.fill_(1.0)
+    model.encoder.weight[0] = 0.5
+    model.encoder.bias[1] = -math.log(2)
+    x = torch.ones(40_000, 1).double()
+    log_p = torch.distributions.Normal(0.0, math.sqrt(2)).log_prob(x[0]).item()
+    found = {b: negative_elbo(model, x, seeded(2), b).item() for b in (0.5, 1.0, 2.0)}
+    assert found[1.0] == pytest.approx(-log_p, abs=0.02)
+    assert found[2.0] > -log_p + 0.1
+    assert found[0.5] < -log_p - 0.05  # no bound
+
+
 def test_collapsed_model_is_that_of_independent_pixels(model: VAE, x: Tensor) -> None:
     """With a dead decoder weight and q = p, the bound is the Bernoulli likelihood."""
     for layer in (model.encoder[-1], model.decoder[-1]):

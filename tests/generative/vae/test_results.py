@@ -24,7 +24,7 @@ def test_likelihoods_on_the_digits(results: dict) -> None:
     assert results["neg_elbo_vae_max"] < 19.2
     assert results["neg_elbo_vae_max"] - results["neg_elbo_vae_min"] < 0.5
     assert results["neg_elbo_vae"] - results["nll_vae_1000"] > 0.5
-    assert results["independent_nll"] - results["neg_elbo_vae"] > 6
+    assert results["independent_nll"] - results["neg_elbo_vae"] > 6.5
     assert results["neg_elbo_vae"] + 1 < results["neg_elbo_two"] < 21
     assert results["rec_vae"] + results["kl_vae"] == pytest.approx(
         results["neg_elbo_vae"]
@@ -32,7 +32,7 @@ def test_likelihoods_on_the_digits(results: dict) -> None:
     assert results["test_elbo_vae"] == -results["neg_elbo_vae"]
     assert results["test_nll_vae"] == results["nll_vae_1000"]
     overfitting = results["neg_elbo_vae"] - results["train_neg_elbo_vae"]
-    assert 0.5 < overfitting < 1.4
+    assert 0.6 < overfitting < 1.2  # "nearly a nat"
 
 
 @pytest.mark.parametrize("name", ["vae", "two", "iwae"])
@@ -90,7 +90,9 @@ def test_surgery(results: dict) -> None:
         assert total == pytest.approx(results[f"train_kl_beta_{beta}"], abs=0.3)
     assert results["information_beta_0"] > results["log_n"] - 0.1
     assert results["aggregate_beta_0"] > 100
-    assert results["neg_elbo_beta_0"] > 100
+    assert results["neg_elbo_beta_0"] > results["independent_nll"] + 75
+    assert results["nll_beta_0"] == pytest.approx(results["independent_nll"], abs=1.5)
+    assert results["neg_elbo_beta_0"] - results["nll_beta_0"] > 100
     assert 4 < results["information_beta_1"] < 6
     assert 0.5 < results["aggregate_beta_1"] < 2
 
@@ -124,6 +126,11 @@ def test_stronger_decoders_use_less_of_the_code(results: dict) -> None:
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[2] < bounds[0] - 0.5
     assert kls[2] > 1  # not yet a complete collapse
+    nlls = [results[f"nll_{name}_decoder"] for name in DECODERS]
+    assert nlls[1] < nlls[0] - 0.2
+    assert nlls[2] == pytest.approx(nlls[1], abs=0.2)  # no gain from MADE
+    cured = [results[f"nll_{name}_decoder"] for name in ("free_bits", "warm_up")]
+    assert max(*nlls[1:], *cured) - min(*nlls[1:], *cured) < 0.2
 
 
 @pytest.mark.parametrize("cure", ["free_bits", "warm_up"])
@@ -138,6 +145,7 @@ def test_cures_raise_the_kl_and_loosen_the_bound(results: dict, cure: str) -> No
 def test_linear_vae_by_gradient_descent(results: dict) -> None:
     assert 0 < results["ppca_log_p"] - results["sgd_elbo_min"] < 0.15
     assert results["off_diagonal_share"] < 0.12
+    assert results["rotated_share"] > 0.4
     assert results["ppca_s2"] == pytest.approx(0.027, abs=5e-4)
 
 
@@ -148,6 +156,12 @@ def test_water_levels(results: dict) -> None:
     assert results["linear_kl_mean_theory"] == 0
     assert 0.5 < results["largest_eigenvalue"] <= results["total_variance"] <= 16
     assert results["largest_eigenvalue"] < 4  # s2 = D / 2k in an exercise
+    assert results["ppca_s2"] < results["eighth_eigenvalue"] < 0.5
+
+
+def test_codes_fill_the_disc_of_the_prior(results: dict) -> None:
+    """The prior has 1 - exp(-2) of its mass within radius 2."""
+    assert results["disc_share"] == pytest.approx(1 - math.exp(-2), abs=0.1)
 
 
 def test_labels_are_worth_about_ln_10(results: dict) -> None:
