@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
 from torch.distributions import Categorical, kl_divergence
 
@@ -68,23 +69,25 @@ def test_compression_factors_of_the_papers() -> None:
 def test_perfect_realism_doubles_the_squared_error() -> None:
     """All pairs (x, x') given s of a discrete law, by enumeration."""
     probs = normal(3, 5).softmax(-1)  # p(x | s)
-    values, p_s = normal(5, seed=1), torch.tensor([0.2, 0.5, 0.3]).double()
+    values, p_s = normal(5, 2, seed=1), torch.tensor([0.2, 0.5, 0.3]).double()
     mean = probs @ values
-    least = (p_s[:, None] * probs * (values - mean[:, None]).square()).sum()
+    errors = (values - mean[:, None]).square().sum(-1)
+    least = (p_s[:, None] * probs * errors).sum()
     joint = p_s[:, None, None] * probs[:, :, None] * probs[:, None, :]
-    realistic = (joint * (values[:, None] - values).square()).sum()
+    gaps = (values[:, None] - values).square().sum(-1)
+    realistic = (joint * gaps).sum()
     torch.testing.assert_close(realistic, 2 * least)
 
 
 @pytest.mark.checks("eq-vqgan-mean-is-best")
 def test_no_other_answer_beats_the_mean() -> None:
     """Squared error of 200 random answers, and their excess, by enumeration."""
-    probs, values = normal(5).softmax(-1), normal(5, seed=1)
+    probs, values = normal(5).softmax(-1), normal(5, 2, seed=1)
     mean = probs @ values
-    least = (probs * (values - mean).square()).sum()
-    for answer in 3 * normal(200, seed=2):
-        error = (probs * (values - answer).square()).sum()
-        torch.testing.assert_close(error, least + (answer - mean).square())
+    least = probs @ (values - mean).square().sum(1)
+    for answer in 3 * normal(200, 2, seed=2):
+        error = probs @ (values - answer).square().sum(1)
+        torch.testing.assert_close(error, least + (answer - mean).square().sum())
         assert error > least
 
 
@@ -110,18 +113,31 @@ def test_pairs_of_attention() -> None:
 
 @pytest.mark.checks("eq-vqgan-window-cost")
 def test_a_window_costs_the_information_that_it_forgets() -> None:
-    """Three binary cells, window of one: KL and mutual information by enumeration."""
-    p = normal(2, 2, 2).flatten().softmax(0).view(2, 2, 2)
-    first, second = p.sum((1, 2)), p.sum((0, 2))
-    ahead = p.sum(2) / first[:, None]  # p(s2 | s1): nothing is forgotten
-    last = p.sum(0) / second[:, None]  # p(s3 | s2): s1 is forgotten
-    q = first[:, None, None] * ahead[:, :, None] * last[None]
-    kl = (p * (p / q).log()).sum()
-    given = p.sum(2)[:, :, None] * p.sum(0)[None] / second[None, :, None]
-    information = (p * (p / given).log()).sum()  # I(s3; s1 | s2)
-    torch.testing.assert_close(kl, information)
-    assert kl > 0.01
-    assert q.sum().item() == pytest.approx(1)
+    """Four binary cells, windows of one and two: KL against entropies by scipy."""
+    p = normal(2, 2, 2, 2).flatten().softmax(0).view(2, 2, 2, 2)
+    for reach in (1, 2):
+        q, information = torch.ones_like(p), 0.0
+        for i in range(4):
+            kept = set(range(max(0, i - reach), i))
+            past = set(range(i))
+            q = q * (law_of(p, kept | {i}) / law_of(p, kept))
+            # I(s_i; R | W) = H(s_i, W) - H(W) - H(s_i, W, R) + H(W, R)
+            information += entropy_of(p, kept | {i}) - entropy_of(p, kept)
+            information -= entropy_of(p, past | {i}) - entropy_of(p, past)
+        assert q.sum().item() == pytest.approx(1)
+        kl = (p * (p / q).log()).sum().item()
+        assert kl == pytest.approx(information)
+        assert kl > 0.01
+
+
+def law_of(p: Tensor, cells: set[int]) -> Tensor:
+    """Marginal of some cells, with an axis of one for every other."""
+    others = [i for i in range(p.dim()) if i not in cells]
+    return p.sum(others, keepdim=True) if others else p
+
+
+def entropy_of(p: Tensor, cells: set[int]) -> float:
+    return float(stats.entropy(law_of(p, cells).flatten().numpy()))
 
 
 def test_how_long_a_forgotten_code_keeps_its_length() -> None:

@@ -227,8 +227,8 @@ def test_gradients_by_hand(beta: float) -> None:
 
 
 def test_beta_on_the_wrong_term() -> None:
-    """Outputs move at 4 times, codes at a quarter of the right speed."""
-    grads = {}
+    """The same value, but outputs feel 4 times, codes a quarter of the right pull."""
+    grads, values = {}, {}
     for name in ("right", "wrong"):
         z = normal(1, 2, 4, 4).requires_grad_()
         quantizer = with_codes(VectorQuantizer(3, 2, 0.25), normal(3, 2, seed=1))
@@ -236,7 +236,9 @@ def test_beta_on_the_wrong_term() -> None:
         if name == "wrong":
             z_q = as_map(quantizer.codebook[indices.flatten()], z)
             loss = wrong_loss_beta_on_the_codebook(z, z_q, 0.25)
+        values[name] = loss.item()
         grads[name] = torch.autograd.grad(loss, (z, quantizer.codebook))
+    assert values["wrong"] == pytest.approx(values["right"])
     torch.testing.assert_close(grads["wrong"][0], 4 * grads["right"][0])
     torch.testing.assert_close(grads["wrong"][1], grads["right"][1] / 4)
 
@@ -374,7 +376,7 @@ def test_smoothing_pulls_a_forgotten_code_to_the_origin() -> None:
 
 
 def test_average_of_means_forgets_how_many() -> None:
-    """99 vectors at 0, then one at 1: the code goes to 0.5, and not to 0.01."""
+    """99 vectors at 0, then one at 1: the code goes to 0.5, and not to 0.02."""
     batches = [torch.zeros(99), torch.ones(1)]
     wrong = wrong_average_of_means(torch.tensor(0.0), batches, 0.5)
     assert wrong[-1] == pytest.approx(0.5)

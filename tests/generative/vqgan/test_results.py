@@ -57,6 +57,9 @@ def test_the_prior_writes_digits_and_independent_codes_do_not(results: dict) -> 
     assert results["stage_accuracy_unigram_max"] < 0.2
     assert results["stage_nll_unigram_min"] > 3.5
     assert results["stage_nll_unigram_max"] < math.log(64)
+    by_share = math.log(64) - results["stage_nll_unigram_min"]
+    by_class_and_past = results["stage_nll_unigram_min"] - results["stage_nll_test_max"]
+    assert by_class_and_past > 3 * by_share
     assert results["stage_accuracy_top10_mean"] > results["stage_accuracy_prior_mean"]
     bits = results["stage_nll_test_mean"] * 16 / math.log(2)
     assert results["stage_bits_prior_mean"] == pytest.approx(bits)
@@ -75,6 +78,7 @@ def test_the_prior_begins_to_memorise(results: dict) -> None:
 def test_the_discriminator_brings_the_texture_back(results: dict) -> None:
     assert results["rough_sine"] == pytest.approx(0.037, abs=5e-4)
     assert results["rough_l2_max"] < 0.2
+    assert 0.18 < results["toy_mse_l2_min"] <= results["toy_mse_l2_max"] < 0.25
     assert results["rough_gan_min"] > 0.3
     assert results["rough_gan_mean"] > 0.45
 
