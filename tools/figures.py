@@ -49,6 +49,7 @@ def use_book_style() -> None:
             "lines.markersize": 4.5,
             "mathtext.fontset": "dejavusans",
             "pdf.fonttype": 42,
+            "savefig.dpi": 300,  # of what cannot be a vector: pictures of pixels
             "svg.fonttype": "path",
             "svg.hashsalt": "derive-implement-verify",
             "xtick.labelsize": 8.5,

@@ -52,24 +52,25 @@ class Recipe:
     rate: float
     decay: float
     batch: int = 128
+    clip: float | None = None  # the largest norm of a gradient
 
 
 DIGIT_RECIPES = {
     "rnn": Recipe(
-        "GRU", ORANGE, lambda: GRUAutoregressive(PIXELS, 64), 400, 1e-2, 0.0, 64
+        "GRU", ORANGE, lambda: GRUAutoregressive(PIXELS, 64), 250, 2e-2, 0.0, 32, 1.0
     ),
     "fvsbn": Recipe("FVSBN", SKY, lambda: FVSBN(PIXELS), 600, 2e-2, 0.1),
     "pixelcnn_no_position": Recipe(
         "PixelCNN, no position",
         PURPLE,
         lambda: PixelCNN(SIDE, SIDE, position_bias=False),
-        600, 1e-2, 0.1, 64,
+        600, 1e-2, 0.1, 48,
     ),
-    "nade": Recipe("NADE", GREEN, lambda: NADE(PIXELS, 64), 600, 2e-2, 0.1),
+    "nade": Recipe("NADE", GREEN, lambda: NADE(PIXELS, 64), 800, 2e-2, 0.1, 64),
     "pixelcnn": Recipe(
-        "PixelCNN", VERMILION, lambda: PixelCNN(SIDE, SIDE), 600, 1e-2, 0.1, 64
+        "PixelCNN", VERMILION, lambda: PixelCNN(SIDE, SIDE), 600, 1e-2, 0.1, 48
     ),
-    "made": Recipe("MADE", BLUE, lambda: MADE(PIXELS, [256]), 1500, 1e-2, 0.3),
+    "made": Recipe("MADE", BLUE, lambda: MADE(PIXELS, [256]), 1000, 2e-2, 0.3),
 }  # fmt: skip
 
 
@@ -89,12 +90,13 @@ SHOWN = ("fvsbn", "nade", "rnn", "pixelcnn", "made")
 
 
 def main(record: Recorder) -> None:
-    """Measure everything that the chapter quotes; about 45 s."""
+    """Measure everything that the chapter quotes; about 35 s."""
     parity(record)
     draw_masks(record)
     blind_spots(record)
     digits = binarised_digits()
     models = digit_models(record, digits)
+    overfit(record, digits)
     orders(record, digits, models["made"])
     draw_samples(record, digits, models)
     draw_completions(record, digits, models["made"])
@@ -110,16 +112,18 @@ def train(recipe: Recipe, x: Tensor, seed: int) -> AutoregressiveModel:
     """Maximise the mean log-likelihood of the rows of x."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # the initial weights
-        model = recipe.make()
+        model = recipe.make().to(memory_format=torch.channels_last)  # faster here
     generator = seeded(seed)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.rate, weight_decay=recipe.decay
+        model.parameters(), lr=recipe.rate, weight_decay=recipe.decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
-    for _ in range(recipe.steps):
-        batch = x[torch.randint(len(x), (recipe.batch,), generator=generator)]
+    shape = (recipe.steps, recipe.batch)
+    for rows in torch.randint(len(x), shape, generator=generator):
         optimizer.zero_grad()
-        (-model.log_prob(batch).mean()).backward()
+        (-model.log_prob(x[rows]).mean()).backward()
+        if recipe.clip:
+            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimizer.step()
         schedule.step()
     return model
@@ -292,6 +296,16 @@ def draw_results(
     record.figure("test-nll", figure)
 
 
+def overfit(record: Recorder, digits: Digits) -> None:
+    """Train MADE without weight decay: better on the training images, not on others."""
+    recipe = replace(DIGIT_RECIPES["made"], decay=0.0)
+    trained = [train(recipe, digits.train, seed) for seed in range(SEEDS)]
+    runs = [nll(model, digits.test) for model in trained]
+    record_runs(record, "test_nll_made_no_decay", runs, 0.25)
+    train_nll = sum(nll(model, digits.train) for model in trained) / SEEDS
+    record.value("train_nll_made_no_decay", train_nll, abs_tol=0.5)
+
+
 def orders(record: Recorder, digits: Digits, raster_made: AutoregressiveModel) -> None:
     """Train FVSBN and MADE with shuffled pixels; mix the MADEs of all orders."""
     mixed = [raster_made.log_prob(digits.test).detach()]
@@ -394,6 +408,8 @@ def draw_surprise(
         halves = maps[values].view(2, PIXELS // 2).sum(-1)
         record.value(f"upper_half_{name}", halves[0].item(), abs_tol=0.3)
         record.value(f"lower_half_{name}", halves[1].item(), abs_tol=0.3)
+        first = maps[values][:SIDE].sum().item()
+        record.value(f"first_row_{name}", first, abs_tol=0.1)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def conditional_table(model: AutoregressiveModel) -> Callable[[int, Tensor], Ten
     return p_one
 
 
-# --- wrong versions that the chapter shows --------------------------------------------
+# --- wrong versions, most of them shown in the chapter --------------------------------
 
 
 def wrong_sampler_takes_the_likelier_bit(
@@ -139,7 +139,7 @@ def test_size_of_the_tables(n: int) -> None:
 @pytest.mark.checks("eq-autoregressive-normalisation")
 @pytest.mark.parametrize("name", SIX)
 def test_every_model_sums_to_one(name: str) -> None:
-    """Brute force over all 64 vectors: a leak of x_i or of later bits breaks it."""
+    """Brute force over all 64 vectors: a logit that sees its own x_i breaks it."""
     model = random_model(SIX[name])
     total = model.log_prob(all_vectors(6)).logsumexp(0)
     assert abs(total.item()) < 1e-10
@@ -164,7 +164,7 @@ def test_sums_over_the_last_variables_leave_the_first() -> None:
 def test_logits_see_all_earlier_variables_and_no_other(name: str) -> None:
     """The Jacobian of the logits at a real-valued point, sorted by the order.
 
-    Normalisation alone would not notice a missing edge: independent bits pass it.
+    Normalisation alone would notice neither a missing edge nor a reversed order.
     """
     model = random_model(SIX[name], scale=0.5)
     seen = torch.zeros(6, 6, dtype=torch.bool)
@@ -175,6 +175,16 @@ def test_logits_see_all_earlier_variables_and_no_other(name: str) -> None:
         seen |= jacobian != 0
     seen = seen[model.order][:, model.order]
     assert torch.equal(seen, torch.ones(6, 6, dtype=torch.bool).tril(-1))
+
+
+def test_the_reversed_order_sums_to_one_as_well() -> None:
+    """Logits of later bits only: a distribution, but of another order."""
+    model = random_model(FOUR["fvsbn"])
+    x = all_vectors(4)
+    reversed_logits = F.linear(x, model.weight.triu(1), model.bias)
+    log_p = torch.distributions.Bernoulli(logits=reversed_logits).log_prob(x).sum(-1)
+    assert abs(log_p.logsumexp(0).item()) < 1e-10
+    assert (log_p - model.log_prob(x)).abs().max() > 0.1
 
 
 # --- the likelihood -------------------------------------------------------------------
@@ -378,6 +388,26 @@ def test_low_temperature_may_make_the_likeliest_vector_rarer() -> None:
     assert share == pytest.approx(0.308, abs=5 * math.sqrt(0.25 / MANY))
     by_hand = 0.4**2 / (0.4**2 + 0.6**2) * 0.99**2 / (0.99**2 + 0.01**2)
     assert by_hand == pytest.approx(0.308, abs=5e-4)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_temperature_is_exact_when_the_normalisers_are_constant(
+    temperature: float,
+) -> None:
+    """The exercise: a symmetric Markov chain that repeats a bit with 0.9."""
+    model, odds = FVSBN(4).double(), math.log(9)
+    with torch.no_grad():
+        model.bias[1:] = -odds
+        model.weight.copy_(2 * odds * torch.ones(4, 4).tril(-1).triu(-1))
+    x, joint = all_vectors(4), model.log_prob(all_vectors(4)).detach()
+    stays = (x[:, 1:] == x[:, :-1]).double()
+    chain = (0.5 * (0.1 + 0.8 * stays).prod(-1)).log()
+    torch.testing.assert_close(joint, chain)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter /= temperature  # what sampling at that temperature uses
+    cold = model.log_prob(x).detach()
+    torch.testing.assert_close(cold, (joint / temperature).log_softmax(0))
 
 
 # --- behaviour ------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
     return model
 
 
-# --- wrong versions that the chapter shows --------------------------------------------
+# --- wrong versions, one of them shown in the chapter ---------------------------------
 
 
 def wrong_logits_with_diagonal(model: FVSBN, x: Tensor) -> Tensor:

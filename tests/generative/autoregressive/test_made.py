@@ -31,7 +31,7 @@ def paths(masks: list[Tensor]) -> Tensor:
     return product
 
 
-# --- wrong versions that the chapter shows --------------------------------------------
+# --- wrong versions, one of them shown in the chapter ---------------------------------
 
 
 def wrong_masks_with_equal_output(n: int, hidden: list[int]) -> list[Tensor]:
@@ -165,6 +165,17 @@ def test_masked_weights_get_no_gradient() -> None:
         torch.ones(1, 2), layer.weight * torch.tensor([[1.0, 0], [1, 1]]), layer.bias
     )
     torch.testing.assert_close(layer(torch.ones(1, 2)), reference)
+
+
+def test_a_weight_that_only_starts_at_zero_comes_back() -> None:
+    """One step of SGD: a plain linear layer revives it, the mask does not."""
+    mask = torch.tensor([[True, False], [True, True]])
+    for layer, stays in ((MaskedLinear(mask), True), (nn.Linear(2, 2), False)):
+        nn.init.zeros_(layer.weight)
+        layer(torch.ones(3, 2)).sum().backward()
+        torch.optim.SGD(layer.parameters(), lr=0.1).step()
+        assert (layer.weight[0, 1] == 0).item() is stays
+        assert layer.weight[1, 1] != 0
 
 
 def test_wrong_output_mask_is_no_distribution() -> None:

@@ -132,7 +132,7 @@ def test_position_is_known_only_with_the_bias() -> None:
 
 
 def test_shift_of_the_image_shifts_the_logits() -> None:
-    """A convolution's translation: one position bias on the output is not the same."""
+    """Without position a convolution commutes with translation, away from the edge."""
     model = randomised(PixelCNN(9, 9, 4, 1, 3, position_bias=False))
     nn.init.zeros_(model.position)
     image = torch.zeros(1, 1, 9, 9).double()
@@ -180,6 +180,15 @@ def test_a_larger_first_window_only_shifts_the_blind_spot() -> None:
     unseen = past(9, 17, 8, 5) & ~seen
     assert torch.equal(unseen, past(9, 17, 8, 5) & (right > up + 2))
     assert torch.equal(model.first.weight, before)  # the model itself is not touched
+
+
+@pytest.mark.parametrize("radius", [2, 3])
+def test_larger_windows_only_flatten_the_blind_spot(radius: int) -> None:
+    """The exercise: with (2 r + 1)^2 everywhere, right > r up stays unseen."""
+    seen = receptive_field(stack(6, 2 * radius + 1), 5, 30, 4, 10)
+    up, right = 4 - torch.arange(5).unsqueeze(1), torch.arange(30) - 10
+    before = past(5, 30, 4, 10)
+    assert torch.equal(before & ~seen, before & (right > radius * up))
 
 
 def test_bad_input() -> None:
