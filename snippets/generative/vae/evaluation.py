@@ -40,7 +40,7 @@ def iwae_bound(
 ) -> Tensor:
     """Return log of the mean of num_samples importance weights, ``(batch,)``.
 
-    A lower bound of log p(x) in expectation (Burda et al. 2016, eq. 8), for the
+    A lower bound of log p(x) in expectation (Burda et al. 2016), for the
     encoder's q or a given one. Without gradients memory is O(chunk * batch *
     data_dim). Raises ValueError for num_samples < 1 or chunk < 1.
     """
