@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PY := $(BIN)/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help html pdf test check serve experiments lint format linkcheck lock clean
+.PHONY: help html pdf zip new-chapter test check serve experiments lint format linkcheck lock clean
 
 help: ## print this table
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,9 +18,9 @@ help: ## print this table
 	@$(PIP) "pip>=25.1"
 	@touch $@
 
-.venv/book .venv/test .venv/dev: .venv/%: .venv/pip pyproject.toml constraints.txt
+.venv/book .venv/test .venv/dev: .venv/%: .venv/pip pyproject.toml $(CONSTRAINTS)
 	@echo "Installing the packages of the group '$*' (first time only) ..."
-	@$(PIP) --group $* --constraint constraints.txt
+	@$(PIP) --group $* --constraint $(CONSTRAINTS)
 	@touch $@
 
 .PHONY: need-python need-tex
@@ -37,9 +38,17 @@ html: .venv/book ## build the book as HTML (FRESH=1: from nothing)
 pdf: | need-tex .venv/book ## build the book as PDF (needs TeX: says what to install)
 	@$(PY) -m tools.build pdf $(if $(FRESH),--fresh)
 
-serve: .venv/dev ## serve the book on 127.0.0.1 and rebuild it as you write
-	@$(PY) -m sphinx_autobuild -q docs build/serve --host 127.0.0.1 --port $(or $(PORT),8000) \
-	  --watch snippets --watch tests --watch references.bib --re-ignore '__pycache__'
+zip: html ## pack the HTML book into one file that opens offline
+	@$(PY) -m tools.pack
+
+serve: .venv/dev ## serve the book on 127.0.0.1 and rebuild it as you write (PORT=8000)
+	@$(PY) -m tools.serve $(if $(PORT),--port $(PORT))
+
+# -- Write -----------------------------------------------------------------------------
+# PART, SLUG and TITLE reach the program through the environment, whatever they contain.
+new-chapter: .venv/test ## start a chapter: PART=generative SLUG=diffusion TITLE=扩散模型
+	@$(PY) -m tools.scaffold
+	@$(PY) -m tools.rerun --only $(PART)/$(SLUG)
 
 # -- Verify ----------------------------------------------------------------------------
 test: .venv/test html ## run the whole suite (ARGS="-k gumbel" for a part of it)
@@ -48,14 +57,21 @@ test: .venv/test html ## run the whole suite (ARGS="-k gumbel" for a part of it)
 experiments: .venv/test ## run what is stale (ALL=1, ONLY=generative/vae, VERIFY=1)
 	@$(PY) -m tools.rerun $(if $(ALL),--all) $(if $(ONLY),--only $(ONLY)) $(if $(VERIFY),--verify)
 
-lint: .venv/dev ## check the style of the code
+lint: .venv/dev ## check the style of the code and of the workflows
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@$(PY) -m codespell_lib docs/*.md docs/*/*.md docs/_ext snippets tests tools README.md
+	@$(BIN)/zizmor --offline --quiet --pedantic .github
 
 format: .venv/dev ## mend the style of the code
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
 
-check: lint test ## everything that CI runs, in one go
+ifdef CHAPTER
+check: .venv/dev ## everything that CI runs (CHAPTER=generative/vae: one chapter, quickly)
+	@$(PY) -m tools.chapter_check $(CHAPTER) $(if $(SHIP),--ship)
+else
+check: lint test
 	@$(PY) -m tools.rerun --verify
+endif
 
 linkcheck: .venv/book ## try the links to other sites (needs the network)
 	@$(PY) -m sphinx -b linkcheck -q docs build/linkcheck

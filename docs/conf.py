@@ -25,16 +25,21 @@ extensions = [
     "checks",
     "chinese_search",
     "chinese_ui",
+    "contract_rules",
     "exercises",
+    "experiment_list",
     "figure_sizes",
+    "gathered",
     "interactive",
     "join_lines",
     "katex_math",
     "latex_book",
+    "misconceptions",
     "pdf_link",
     "printed_sources",
     "results",
     "source_pages",
+    "term_index",
 ]
 exclude_patterns = ["_*"]
 templates_path = ["_templates"]

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tools import latex
@@ -24,11 +24,17 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILDERS = {"html": "index.html", "pdf": "book.pdf"}
 
 
-def build(builder: str, fresh: bool = False, root: Path = ROOT) -> int:
+def build(
+    builder: str,
+    fresh: bool = False,
+    root: Path = ROOT,
+    log: Path | None = None,
+) -> int:
     """Run one builder; return its exit status.
 
     The staging tree starts as a copy of the last good build, so that only changed
     pages are built again; ``fresh`` starts from nothing. A PDF is typeset anew.
+    What Sphinx complains about goes to the standard error, or to ``log``.
     """
     good = root / "build" / builder
     with _only_one_build(root / "build"):
@@ -39,7 +45,7 @@ def build(builder: str, fresh: bool = False, root: Path = ROOT) -> int:
             shutil.copytree(_doctrees(good), staging / "doctrees")
             if builder != "pdf":
                 shutil.copytree(good, staging / "output")
-        status = _run(builder, root / "docs", staging)
+        status = _run(builder, root / "docs", staging, log)
         if status == 0:
             _swap(staging / "output", good)
             _swap(staging / "doctrees", _doctrees(good))
@@ -47,18 +53,21 @@ def build(builder: str, fresh: bool = False, root: Path = ROOT) -> int:
     return status
 
 
-def _run(builder: str, source: Path, staging: Path) -> int:
+def _run(builder: str, source: Path, staging: Path, log: Path | None) -> int:
     if builder != "pdf":
-        return _sphinx(builder, source, staging, "output")
-    return _sphinx("latex", source, staging, "latex") or latex.typeset(
+        return _sphinx(builder, source, staging, "output", log)
+    return _sphinx("latex", source, staging, "latex", log) or latex.typeset(
         staging / "latex" / "book.tex", staging / "output"
     )
 
 
-def _sphinx(builder: str, source: Path, staging: Path, output: str) -> int:
+def _sphinx(
+    builder: str, source: Path, staging: Path, output: str, log: Path | None
+) -> int:
     command = [sys.executable, "-m", "sphinx", "-b", builder, "-W", "--keep-going"]
     command += ["-q", "-d", staging / "doctrees", source, staging / output]
-    return subprocess.run(command, check=False).returncode
+    with log.open("w", encoding="utf-8") if log else nullcontext() as stderr:
+        return subprocess.run(command, check=False, stderr=stderr).returncode
 
 
 def _doctrees(good: Path) -> Path:

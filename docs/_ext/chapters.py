@@ -3,6 +3,9 @@
 ``{chapter}`generative/vae` `` links to a chapter by its short name, or prints that
 name with （待写） while the chapter does not exist. ``{parts}`` renders every part as a
 card, ``{chapters-of} generative`` the chapters of one part with their questions.
+
+A chapter ``needs`` the chapters that are best read before it; what those need in turn
+is not repeated.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +49,7 @@ class Chapter:
     docname: str
     title: str
     question: str
+    needs: tuple[str, ...] = ()
 
     @property
     def short(self) -> str:
@@ -83,7 +88,25 @@ def load_outline(path: Path) -> list[Part]:
     for part in parts:
         slugs = (chapter.docname for chapter in part.chapters)
         _refuse_duplicates(slugs, f"{path}: chapter")
+    _check_needs([c for part in parts for c in part.chapters], str(path))
     return parts
+
+
+def _check_needs(chapters: list[Chapter], where: str) -> None:
+    needs = {chapter.docname: chapter.needs for chapter in chapters}
+    for docname, wanted in needs.items():
+        _refuse_duplicates(wanted, f"{where}: chapter {docname}: need")
+        for name in wanted:
+            if name not in needs:
+                close = get_close_matches(name, needs, n=1, cutoff=0.5)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                message = f"{where}: chapter {docname} needs {name!r}, which is unknown"
+                raise OutlineError(message + hint)
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = " needs ".join(reversed(error.args[1]))
+        raise OutlineError(f"{where}: {circle}: one of these must go") from None
 
 
 def _part(entry: dict[str, Any], where: str) -> Part:
@@ -104,11 +127,12 @@ def _part(entry: dict[str, Any], where: str) -> Part:
 def _chapter(entry: dict[str, Any], folder: str, where: str) -> Chapter:
     slug = _text(entry, "slug", where)
     where = f"{where} ({slug})"
-    _refuse_unknown(entry, {"slug", "title", "question"}, where)
+    _refuse_unknown(entry, {"slug", "title", "question", "needs"}, where)
     return Chapter(
         docname=f"{folder}/{slug}",
         title=_text(entry, "title", where),
         question=_text(entry, "question", where),
+        needs=_names(entry, "needs", where),
     )
 
 
@@ -124,6 +148,13 @@ def _text(entry: dict[str, Any], key: str, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise OutlineError(f"{where}: {key} must be a non-empty string, not {value!r}")
     return value.strip()
+
+
+def _names(entry: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    names = entry.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise OutlineError(f"{where}: {key} must be a list of names, not {names!r}")
+    return tuple(names)
 
 
 def _refuse_unknown(entry: dict[str, Any], known: set[str], where: str) -> None:
@@ -150,7 +181,7 @@ def outline_of(env: BuildEnvironment) -> list[Part]:
     return _load_version(path, path.stat().st_mtime_ns)
 
 
-def _note_use(env: BuildEnvironment, docnames: Iterable[str]) -> None:
+def note_use(env: BuildEnvironment, docnames: Iterable[str]) -> None:
     """Remember that the current page shows whether *docnames* exist."""
     env.note_dependency(Path(env.srcdir) / OUTLINE)
     _uses(env).setdefault(env.docname, set()).update(docnames)
@@ -162,9 +193,9 @@ def _uses(env: BuildEnvironment) -> dict[str, set[str]]:
     return env.chapter_uses
 
 
-def _link(env: BuildEnvironment, docname: str, text: str) -> nodes.Node:
+def link(env: BuildEnvironment, docname: str, text: str) -> nodes.Node:
     """Link to a page by *text*, or mark *text* as still to come."""
-    _note_use(env, [docname])
+    note_use(env, [docname])
     if docname not in env.found_docs:
         mark = nodes.inline("", TO_COME, classes=["chapter-to-come-mark"])
         return nodes.inline("", "", nodes.Text(text), mark, classes=["chapter-to-come"])
@@ -205,11 +236,11 @@ class ChapterRole(ReferenceRole):
         }
         chapter = chapters.get(self.target)
         if chapter is None:
-            _note_use(self.env, [])
+            note_use(self.env, [])
             _unknown("chapter", self.target, list(chapters), self.get_location())
             return [nodes.Text(self.title)], []
         text = self.title if self.has_explicit_title else chapter.short
-        return [_link(self.env, chapter.docname, text)], []
+        return [link(self.env, chapter.docname, text)], []
 
 
 class _OutlineDirective(SphinxDirective):
@@ -221,8 +252,8 @@ class _OutlineDirective(SphinxDirective):
         )
 
     def title(self, chapter: Chapter) -> nodes.paragraph:
-        link = _link(self.env, chapter.docname, chapter.title)
-        return nodes.paragraph("", "", link, classes=["chapter-list-title"])
+        linked = link(self.env, chapter.docname, chapter.title)
+        return nodes.paragraph("", "", linked, classes=["chapter-list-title"])
 
 
 class PartsDirective(_OutlineDirective):
@@ -246,10 +277,10 @@ class PartsDirective(_OutlineDirective):
 
     def part_title(self, part: Part) -> nodes.paragraph:
         """Return the part's title, a link once the part has a page."""
-        _note_use(self.env, [part.docname])
+        note_use(self.env, [part.docname])
         title: nodes.Node = nodes.Text(part.title)
         if part.docname in self.env.found_docs:
-            title = _link(self.env, part.docname, part.title)
+            title = link(self.env, part.docname, part.title)
         return nodes.paragraph("", "", title, classes=["part-card-title"])
 
 
@@ -263,7 +294,7 @@ class ChaptersOfDirective(_OutlineDirective):
         parts = {part.folder: part for part in outline_of(self.env)}
         part = parts.get(self.arguments[0])
         if part is None:
-            _note_use(self.env, [])
+            note_use(self.env, [])
             _unknown("part", self.arguments[0], list(parts), self.get_location())
             return []
         items = [

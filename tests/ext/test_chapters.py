@@ -248,7 +248,7 @@ def outline_error(tmp_path, text):
         ('slug = "vae"', "", "part 1 (gen): chapter 1: slug must be a non-empty"),
         ('folder = "gen"', "", "part 1: folder must be a non-empty string, not None"),
         ("[[part.chapter]]", "[[part.chap]]", "part 1 (gen): unknown key 'chap'"),
-        ("question =", "qestion =", "part 1 (gen): chapter 1 (vae): unknown key 'qe"),
+        ("question =", "asks =", "part 1 (gen): chapter 1 (vae): unknown key 'as"),
         ("[[part]]", "[part]", "not valid TOML"),
     ],
 )

@@ -91,7 +91,8 @@ def _malformed(text: str, start: int, content: tuple, error: PybtexError) -> Vio
     first = text.count("\n", 0, start) + 1
     line = error.lineno if isinstance(error, PybtexSyntaxError) else first
     message = f"entry {key!r} (line {first}) is malformed: {error} — check its braces"
-    return Violation(FILE, line or first, "bib-syntax", f"{message} and commas")
+    line = min(line or first, len(text.splitlines()))  # not past the end of the file
+    return Violation(FILE, line, "bib-syntax", f"{message} and commas")
 
 
 def _stray(text: str, start: int, end: int) -> list[Violation]:

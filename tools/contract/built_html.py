@@ -261,12 +261,13 @@ def malformed(page: BuiltPage) -> list[Violation]:
         broken(1, "no meta description — add one (front matter html_meta, or template)")
     seen: dict[str, int] = {}
     for identity in page.ids:
-        first = seen.setdefault(identity.text, identity.line)
-        if first != identity.line or not identity.text:
+        first = seen.get(identity.text, identity.line)
+        if identity.text in seen or not identity.text:
             broken(
                 identity.line,
                 f"id {identity.text!r} is taken on line {first} — rename one of them",
             )
+        seen.setdefault(identity.text, identity.line)
     return found
 
 

@@ -143,7 +143,7 @@ def drifted(needed: dict[str, tuple[str, str]], pins: Pins) -> list[Violation]:
     for name, (version, parent) in sorted(needed.items()):
         pinned, line = pins.get(name, ("", 1))
         if not version:
-            message = f"{name} (needed by {parent}) is not installed — run `make setup`"
+            message = f"{name} (needed by {parent}) is not installed — run `make test`"
             found.append(Violation(PINS, line, "pin-uninstalled", message))
         elif not pinned:
             message = f"{name}=={version} (needed by {parent}) has no pin — {LOCK}"

@@ -78,6 +78,15 @@ class Image:
     line: int
 
 
+@dataclass(frozen=True)
+class Heading:
+    """A heading with its level, 1 for the title of the page."""
+
+    text: str
+    line: int
+    level: int
+
+
 @dataclass
 class Page:
     """What a page of the book contains, in reading order."""
@@ -90,6 +99,8 @@ class Page:
     images: list[Image] = field(default_factory=list)
     codes: list[Piece] = field(default_factory=list)
     prose: list[Piece] = field(default_factory=list)
+    headings: list[Heading] = field(default_factory=list)
+    names: list[Piece] = field(default_factory=list)  # inline code
     html: list[Piece] = field(default_factory=list)
 
     @property
@@ -158,9 +169,15 @@ class _Reader:
         self.page = page
 
     def read(self, text: str, first_line: int) -> None:
-        line = first_line
+        line, level = first_line, 0
         for token in self.parser.parse(text):
             line = first_line + token.map[0] if token.map else line
+            if token.type == "heading_open":
+                level = int(token.tag[1:])
+            elif token.type == "heading_close":
+                level = 0
+            elif token.type == "inline" and level:
+                self.page.headings.append(Heading(token.content, line, level))
             self._block(token, line)
 
     def _block(self, token: Token, line: int) -> None:
@@ -185,6 +202,8 @@ class _Reader:
                 line += 1
             elif child.type == "text" and child.content.strip():
                 page.prose.append(Piece(child.content, line))
+            elif child.type == "code_inline":
+                page.names.append(Piece(child.content, line))
             elif child.type == "math_inline":
                 page.formulas.append(Formula(child.content, line, "inline"))
             elif child.type == "myst_role":

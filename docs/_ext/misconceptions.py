@@ -1,0 +1,72 @@
+"""`{misconceptions}`: what the sections 常见误区 of the chapters set right, listed.
+
+Each item of such a section gets an anchor, made from its bold sentence: it stays when
+items are added or moved, and changes only with the claim itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from gathered import Desk, Gathering, first_sentence, gather
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+TITLE = "常见误区"
+
+Claims = list[tuple[str, list[nodes.Node]]]  # anchor and sentence
+
+
+def anchor_of(claim: str) -> str:
+    """Return the anchor of a claim; spaces do not count."""
+    words = "".join(claim.split()).encode()
+    return f"misconception-{hashlib.sha256(words).hexdigest()[:8]}"
+
+
+def note_claims(env: BuildEnvironment, doctree: nodes.document) -> Claims | None:
+    """Give the items of the section their anchors, and return their first sentences."""
+    for section in doctree.findall(nodes.section):
+        if section.next_node(nodes.title).astext() == TITLE:
+            lists = [n for n in section.children if isinstance(n, nodes.bullet_list)]
+            return [_claim(item) for items in lists for item in items.children]
+    return None
+
+
+def _claim(item: nodes.Element) -> tuple[str, list[nodes.Node]]:
+    paragraph = item.next_node(nodes.paragraph)
+    first = paragraph[0]
+    bold = isinstance(first, nodes.strong)
+    claim = first_sentence(first.children if bold else paragraph.children)
+    anchor = anchor_of("".join(node.astext() for node in claim))
+    paragraph.insert(0, nodes.target("", "", ids=[anchor]))
+    return anchor, claim
+
+
+def show(desk: Desk) -> list[nodes.Node]:
+    """Return a section for each chapter."""
+    count = sum(map(len, desk.notes.values()))
+    intro = f"共 {count} 条。点开一条，看它错在哪里。"
+    return [nodes.paragraph("", intro), *(_chapter(desk, name) for name in desk.notes)]
+
+
+def _chapter(desk: Desk, docname: str) -> nodes.section:
+    section = nodes.section("", ids=[docname.replace("/", "-").replace("_", "-")])
+    section += nodes.title("", "", desk.chapter_link(docname))
+    claims = nodes.bullet_list()
+    for anchor, claim in desk.notes[docname]:
+        copies = (node.deepcopy() for node in claim)
+        link = nodes.paragraph("", "", desk.link(docname, anchor, *copies))
+        claims += nodes.list_item("", link)
+    section += claims
+    return section
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive."""
+    gather(app, Gathering("misconceptions", note_claims, show))
+    app.add_css_file("finding.css")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,132 @@
+"""Prose: typography, terms, the rhythm of a chapter; sizes; nothing left to replace.
+
+Each rule's wrong example is rejected in tests/contributions; here stand the edges.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.contract.placeholders import check_placeholders
+from tools.contract.prose import CLOSING, check_prose
+from tools.contract.sizes import LIMIT, check_sizes
+from tools.contract.violation import report
+
+ROOT = Path(__file__).resolve().parents[2]
+Book = Callable[[dict[str, str]], Path]
+HEAD = """---
+myst:
+  html_meta:
+    description: 一句二十字以上的简介，说清楚这一章回答什么问题。
+---
+
+"""
+TAIL = "".join(f"\n## {title}\n" for title in CLOSING)
+GLOSSARY = """# 术语
+
+```{glossary}
+自编码器 autoencoder
+  甲
+
+变分自编码器 variational autoencoder (VAE)
+  乙
+```
+"""
+
+
+def rules(book: Book, text: str, **more: str) -> list[tuple[int, str]]:
+    page = f"{HEAD}# 题\n\n{text}\n{TAIL}"
+    files = {"docs/a/b.md": page, "docs/_variants.toml": '"词元" = ["令牌"]\n'}
+    shift = page[: page.index(text)].count("\n")
+    return [
+        (v.line - shift, v.rule)
+        for v in check_prose(book(files | more))
+        if v.path == "docs/a/b.md"
+    ]
+
+
+def test_the_book() -> None:
+    violations = check_prose(ROOT) + check_sizes(ROOT)
+    assert not violations, report(violations)
+
+
+@pytest.mark.skipif(os.environ.get("CI") != "true", reason="a draft may keep them")
+def test_nothing_is_left_to_replace() -> None:
+    violations = check_placeholders(ROOT)
+    assert not violations, report(violations)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "温度 $\\tau$ 与 softmax 的“输入”（logit）：一二，三四。",
+        "代码里写 `max(len)`，输出 `sum,abs`。",
+        "```console\n$ echo 中文,半角\n```",
+        "说“令牌”是错的。",
+        "“众所周知”这样的话不写。",
+    ],
+)
+def test_good_text(book: Book, text: str) -> None:
+    assert rules(book, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("中文,半角。", "prose-typography"),
+        ("好的\n中文english。", "prose-typography"),
+        ('他说"好"。', "prose-typography"),
+        ("括号(半角)。", "prose-typography"),
+        ("省略...好。", "prose-typography"),
+        ("破折--号。", "prose-typography"),
+        ("好的\n令牌。", "prose-term"),
+        ("综上所述，好。", "prose-filler"),
+        ("见 `no_such_name_anywhere`。", "prose-api"),
+        ("# 又一个题目", "page-title"),
+        ("```{table} 表\n:name: tab-c-x\n\n| a |\n|---|\n| b |\n```", "label-prefix"),
+    ],
+)
+def test_bad_text(book: Book, text: str, rule: str) -> None:
+    assert (1 + text.startswith("好的"), rule) in rules(book, text)
+
+
+def test_terms_are_counted_longest_first(book: Book) -> None:
+    text = "变分自编码器。" * 5
+    glossary = {"docs/glossary.md": GLOSSARY}
+    assert rules(book, text, **glossary) == [(1, "prose-english")]
+    named = "变分自编码器（variational autoencoder）。" + text
+    assert rules(book, named, **glossary) == []
+    assert rules(book, "变分自编码器。" * 4, **glossary) == []
+
+
+def test_pages_that_are_no_chapters_close_as_they_like(book: Book) -> None:
+    root = book({"docs/preface.md": "# 前言\n\n好。\n", "docs/a/index.md": "# 篇\n"})
+    assert check_prose(root) == []
+
+
+@pytest.mark.parametrize(("extra", "count"), [(0, 0), (1, 1)])
+def test_sizes(book: Book, extra: int, count: int) -> None:
+    root = book({"docs/a/b/figure.svg": "x" * (LIMIT + extra)})
+    assert len(check_sizes(root)) == count
+
+
+def test_placeholders(book: Book) -> None:
+    root = book(
+        {
+            "docs/a/b.md": "# 题\n\n占位：写。\n",
+            "snippets/a/b.py": '"""PLACEHOLDER: say."""\n',
+            "tests/a/test_b.py": "# PLACEHOLDER: test\n",
+            "tests/tools/test_c.py": "# PLACEHOLDER: not a chapter's\n",
+            "docs/contributing.md": "标着“占位”的地方。\n",
+        }
+    )
+    places = [(v.path, v.line) for v in check_placeholders(root)]
+    assert places == [
+        ("docs/a/b.md", 3),
+        ("snippets/a/b.py", 1),
+        ("tests/a/test_b.py", 1),
+    ]
