@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
@@ -20,6 +21,8 @@ extensions = [
     "sphinxcontrib.bibtex",
     # The book's own (docs/_ext), one concern each.
     "author_year",
+    "chapter_end",
+    "chapter_map",
     "chapter_numbers",
     "chapters",
     "checks",
@@ -39,6 +42,7 @@ extensions = [
     "printed_sources",
     "results",
     "source_pages",
+    "stable_anchors",
     "term_index",
 ]
 exclude_patterns = ["_*"]
@@ -57,6 +61,7 @@ myst_enable_extensions = [
 myst_dmath_double_inline = False
 myst_footnote_transition = False
 myst_heading_anchors = 3
+myst_heading_slug_func = "stable_anchors.pinyin_slug"
 myst_links_external_new_tab = True
 
 # -- Numbers: chapters count through the parts; (3.1) for everything (chapter_numbers)
@@ -100,7 +105,24 @@ bibtex_reference_style = "chinese_author_year"
 
 # -- HTML
 repository_url = os.environ.get("BOOK_REPOSITORY_URL", "").rstrip("/")
-html_baseurl = os.environ.get("BOOK_BASE_URL", "")
+html_baseurl = os.environ.get(
+    "BOOK_BASE_URL", os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+)
+if html_baseurl:  # a published book: cards for shared links, a site map, a 404 page
+    extensions += ["sharing", "sphinxext.opengraph", "sphinx_sitemap"]
+    extensions += ["notfound.extension"]
+    ogp_site_url = html_baseurl
+    ogp_site_name = project
+    ogp_image = "_static/card.png"
+    ogp_image_alt = "推导·实现·检验：一本开放的机器学习书"
+    ogp_social_cards = {"enable": False}  # drawn once, with the book's own fonts
+    sitemap_url_scheme = "{link}"
+    notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
+    notfound_template = "page.html"
+    notfound_context = {
+        "title": "没有这一页",
+        "body": "<h1>没有这一页</h1>\n<p>它也许搬走了；请用搜索，或从目录找起。</p>",
+    }
 html_theme = "sphinx_book_theme"
 html_title = "推导·实现·检验"
 html_favicon = "_static/favicon.svg"
@@ -128,7 +150,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "repository_url": repository_url,
     "use_repository_button": bool(repository_url),
-    "use_issues_button": bool(repository_url),
+    "use_issues_button": False,  # chapter_end has a better link
     "use_edit_page_button": bool(repository_url),
     "path_to_docs": "docs",
     "repository_branch": "main",

@@ -175,12 +175,14 @@ def _numbers_in(env: BuildEnvironment, content: list[nodes.Node]) -> str:
 
 
 def first_sentence(content: Iterable[nodes.Node]) -> list[nodes.Node]:
-    """Return copies of *content* up to the first full stop."""
+    """Return copies of *content* up to the first full stop, fit to be kept."""
     sentence: list[nodes.Node] = []
     for node in content:
         if isinstance(node, nodes.Text) and "。" in node:
             return [*sentence, nodes.Text(node.partition("。")[0] + "。")]
         sentence.append(node.deepcopy())
+        for copy in sentence[-1].findall():
+            copy.document = None  # or the whole page would be kept with it
     return sentence
 
 

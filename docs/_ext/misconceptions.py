@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from docutils import nodes
 from gathered import Desk, Gathering, first_sentence, gather
+from sphinx import addnodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -38,7 +39,7 @@ def note_claims(env: BuildEnvironment, doctree: nodes.document) -> Claims | None
 
 def _claim(item: nodes.Element) -> tuple[str, list[nodes.Node]]:
     paragraph = item.next_node(nodes.paragraph)
-    first = paragraph[0]
+    first = next(child for child in paragraph.children if child.astext().strip())
     bold = isinstance(first, nodes.strong)
     claim = first_sentence(first.children if bold else paragraph.children)
     anchor = anchor_of("".join(node.astext() for node in claim))
@@ -56,13 +57,21 @@ def show(desk: Desk) -> list[nodes.Node]:
 def _chapter(desk: Desk, docname: str) -> nodes.section:
     section = nodes.section("", ids=[docname.replace("/", "-").replace("_", "-")])
     section += nodes.title("", "", desk.chapter_link(docname))
-    claims = nodes.bullet_list()
-    for anchor, claim in desk.notes[docname]:
-        copies = (node.deepcopy() for node in claim)
-        link = nodes.paragraph("", "", desk.link(docname, anchor, *copies))
-        claims += nodes.list_item("", link)
-    section += claims
+    items = (_item(desk, docname, *note) for note in desk.notes[docname])
+    section += nodes.bullet_list("", *items)
     return section
+
+
+def _item(
+    desk: Desk, docname: str, anchor: str, claim: list[nodes.Node]
+) -> nodes.list_item:
+    copies = [node.deepcopy() for node in claim]
+    if any(True for node in copies for _ in node.findall(addnodes.pending_xref)):
+        link = desk.link(docname, anchor, nodes.Text("正文"))  # no link within a link
+        return nodes.list_item("", nodes.paragraph("", "", *copies, link))
+    return nodes.list_item(
+        "", nodes.paragraph("", "", desk.link(docname, anchor, *copies))
+    )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
