@@ -7,7 +7,7 @@ CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help html pdf zip new-chapter test check serve experiments lint format linkcheck lock clean
+.PHONY: help html pdf epub zip new-chapter test check serve experiments lint format linkcheck lock clean
 
 help: ## print this table
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ html: .venv/book ## build the book as HTML (FRESH=1: from nothing)
 
 pdf: | need-tex .venv/book ## build the book as PDF (needs TeX: says what to install)
 	@$(PY) -m tools.build pdf $(if $(FRESH),--fresh)
+
+epub: .venv/book ## build the book as EPUB
+	@$(PY) -m tools.build epub
 
 zip: html ## pack the HTML book into one file that opens offline
 	@$(PY) -m tools.pack

@@ -29,6 +29,7 @@ extensions = [
     "chinese_search",
     "chinese_ui",
     "contract_rules",
+    "epub_book",
     "exercises",
     "experiment_list",
     "figure_sizes",

@@ -1,6 +1,6 @@
 """Build the book in a staging folder that replaces the last good one on success.
 
-Usage: ``python -m tools.build html [--fresh]`` or ``pdf``.
+Usage: ``python -m tools.build html [--fresh]``, ``pdf`` or ``epub``.
 A failing or interrupted build leaves ``build/html`` (``build/pdf``) as it was, and
 fails again when repeated: its doctrees are thrown away with it, so no warning is lost
 in a cache.
@@ -21,7 +21,8 @@ from pathlib import Path
 from tools import latex
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILDERS = {"html": "index.html", "pdf": "book.pdf"}
+BUILDERS = {"html": "index.html", "pdf": "book.pdf", "epub": "book.epub"}
+TAGS = {"epub": ["-t", "epub"]}  # docs/_ext/epub_book.py asks for it
 
 
 def build(
@@ -33,7 +34,7 @@ def build(
     """Run one builder; return its exit status.
 
     The staging tree starts as a copy of the last good build, so that only changed
-    pages are built again; ``fresh`` starts from nothing. A PDF is typeset anew.
+    pages are built again; ``fresh`` starts from nothing. PDF and EPUB are made anew.
     What Sphinx complains about goes to the standard error, or to ``log``.
     """
     good = root / "build" / builder
@@ -43,7 +44,7 @@ def build(
         shutil.rmtree(staging, ignore_errors=True)
         if good.exists() and not fresh:
             shutil.copytree(_doctrees(good), staging / "doctrees")
-            if builder != "pdf":
+            if builder == "html":
                 shutil.copytree(good, staging / "output")
         status = _run(builder, root / "docs", staging, log)
         if status == 0:
@@ -65,7 +66,14 @@ def _sphinx(
     builder: str, source: Path, staging: Path, output: str, log: Path | None
 ) -> int:
     command = [sys.executable, "-m", "sphinx", "-b", builder, "-W", "--keep-going"]
-    command += ["-q", "-d", staging / "doctrees", source, staging / output]
+    command += [
+        *TAGS.get(builder, []),
+        "-q",
+        "-d",
+        staging / "doctrees",
+        source,
+        staging / output,
+    ]
     with log.open("w", encoding="utf-8") if log else nullcontext() as stderr:
         return subprocess.run(command, check=False, stderr=stderr).returncode
 

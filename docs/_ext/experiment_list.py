@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docutils import nodes
-from gathered import Desk, Gathering, first_sentence, gather
+from gathered import Desk, Gathering, copies, first_sentence, gather
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -79,8 +79,8 @@ def _figure(desk: Desk, docname: str, figure: Figure) -> nodes.list_item:
     number = ".".join(map(str, numbers.get(figure.anchor, ())))
     name = desk.env.config.numfig_format["figure"] % number
     link = desk.link(docname, figure.anchor, nodes.Text(name))
-    copies = (node.deepcopy() for node in figure.sentence)
-    text = nodes.paragraph("", "", link, nodes.Text("\N{EN SPACE}"), *copies)
+    words = copies(figure.sentence)
+    text = nodes.paragraph("", "", link, nodes.Text("\N{EN SPACE}"), *words)
     return nodes.list_item("", text)
 
 

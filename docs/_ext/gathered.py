@@ -7,6 +7,7 @@ A page with the directive is written again as soon as this content changes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 LATE = 900  # when chapters have their numbers
+END = re.compile("。[”」』）]*")
 
 
 class gathered(nodes.General, nodes.Element):  # noqa: N801
@@ -52,7 +54,7 @@ class Desk:
 
     def chapter_link(self, docname: str) -> nodes.reference:
         """Return a link to a chapter by number and title."""
-        title = (node.deepcopy() for node in self.env.titles[docname].children)
+        title = copies(self.env.titles[docname].children)
         number = ".".join(map(str, self.env.toc_secnumbers[docname][""]))
         return self.link(docname, "", nodes.Text(f"第 {number} 章　"), *title)
 
@@ -154,6 +156,8 @@ def _merge(
 
 
 def _find_changed(gathering: Gathering, app: Sphinx, env: BuildEnvironment) -> list:
+    if app.builder.format != "html":
+        return []  # LaTeX writes everything anew, and knows no addresses before
     shown = _state(env, gathering).shown
     changed = []
     for page, before in shown.items():
@@ -175,15 +179,22 @@ def _numbers_in(env: BuildEnvironment, content: list[nodes.Node]) -> str:
 
 
 def first_sentence(content: Iterable[nodes.Node]) -> list[nodes.Node]:
-    """Return copies of *content* up to the first full stop, fit to be kept."""
+    """Return copies of *content* up to the first full stop and what closes with it."""
     sentence: list[nodes.Node] = []
     for node in content:
-        if isinstance(node, nodes.Text) and "。" in node:
-            return [*sentence, nodes.Text(node.partition("。")[0] + "。")]
-        sentence.append(node.deepcopy())
-        for copy in sentence[-1].findall():
-            copy.document = None  # or the whole page would be kept with it
+        if isinstance(node, nodes.Text) and (end := END.search(node)):
+            return [*sentence, nodes.Text(node[: end.end()])]
+        sentence += copies([node])
     return sentence
+
+
+def copies(content: Iterable[nodes.Node]) -> list[nodes.Node]:
+    """Return copies that can be kept without keeping the page they come from."""
+    found = [node.deepcopy() for node in content]
+    for node in found:
+        for copy in node.findall():
+            copy.document = None
+    return found
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

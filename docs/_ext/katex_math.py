@@ -43,8 +43,8 @@ MACRO_NAME = re.compile(r"\\(?:[A-Za-z]+|[^A-Za-z\s])")
 
 # Caught in JavaScript: KaTeX's message is wanted, not V8's stack trace.
 RENDER_JS = """
-function render(tex, displayMode, macros) {
-  const output = "htmlAndMathml", strict = "error", throwOnError = true;
+function render(tex, displayMode, macros, output) {
+  const strict = "error", throwOnError = true;
   const options = {displayMode, macros, output, strict, throwOnError};
   try {
     return {html: katex.renderToString(tex, options)};
@@ -67,6 +67,11 @@ USE_DOLLARS = (
 OPENING = tuple("（《〈「『【“‘([")
 CLOSING = tuple("，。、；：？！）》〉」』】”’…,.;:?!)]")
 
+# KaTeX writes \\bmod as letters within an operator, which MathML does not allow.
+SPLIT_OPERATOR = re.compile(
+    r"(<mo\b[^>]*>)<mrow>((?:<mi\b[^>]*>[^<]*</mi>)+)</mrow></mo>"
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -84,20 +89,32 @@ def _engine() -> MiniRacer:
 
 
 @cache
-def _render(tex: str, display: bool, macros: tuple[tuple[str, str], ...]) -> str:
-    answer = _engine().call("render", tex, display, dict(macros))
+def _render(
+    tex: str, display: bool, macros: tuple[tuple[str, str], ...], output: str
+) -> str:
+    answer = _engine().call("render", tex, display, dict(macros), output)
     if "error" in answer:
         # KaTeX underlines the culprit with combining characters; consoles garble them.
         raise FormulaError(answer["error"].replace("\u0332", ""))
-    return answer["html"]
+    return SPLIT_OPERATOR.sub(_joined, answer["html"])
 
 
-def render(tex: str, *, display: bool = False, macros: Mapping[str, str]) -> str:
-    """Return the HTML (with MathML) of a formula.
+def _joined(match: re.Match[str]) -> str:
+    return f"{match[1]}{re.sub('<[^>]*>', '', match[2])}</mo>"
+
+
+def render(
+    tex: str,
+    *,
+    display: bool = False,
+    macros: Mapping[str, str],
+    output: str = "htmlAndMathml",
+) -> str:
+    """Return the HTML (with MathML, or MathML alone) of a formula.
 
     Raises `FormulaError` if KaTeX does not understand it, or accepts only by guessing.
     """
-    return _render(tex, display, tuple(sorted(macros.items())))
+    return _render(tex, display, tuple(sorted(macros.items())), output)
 
 
 def _argument_count(name: str, tex: str) -> int:
@@ -155,7 +172,9 @@ def _formula(translator: HTML5Translator, node: nodes.Element, *, display: bool)
     tex = node.astext()
     try:
         macros = translator.config.katex_macros
-        return render(tex, display=display, macros=macros)
+        # A reader of EPUB sets MathML itself, in the fonts of its user.
+        output = "mathml" if translator.builder.name == "epub" else "htmlAndMathml"
+        return render(tex, display=display, macros=macros, output=output)
     except FormulaError as error:
         message = "formula %s: %s"
         place = {"location": _location(node), "type": "katex", "subtype": "formula"}
@@ -273,7 +292,7 @@ class RefuseOtherDisplays(SphinxTransform):
 
 def add_assets(app: Sphinx) -> None:
     """Give HTML pages the style sheets and the fonts."""
-    if app.builder.format != "html":
+    if app.builder.format != "html" or app.builder.name == "epub":
         return
     target = Path(app.outdir) / "_static" / "katex"
     build_only = shutil.ignore_patterns("*.js", "VERSION")

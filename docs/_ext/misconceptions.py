@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from docutils import nodes
-from gathered import Desk, Gathering, first_sentence, gather
+from gathered import Desk, Gathering, copies, first_sentence, gather
 from sphinx import addnodes
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ def note_claims(env: BuildEnvironment, doctree: nodes.document) -> Claims | None
 def _claim(item: nodes.Element) -> tuple[str, list[nodes.Node]]:
     paragraph = item.next_node(nodes.paragraph)
     first = next(child for child in paragraph.children if child.astext().strip())
-    bold = isinstance(first, nodes.strong)
-    claim = first_sentence(first.children if bold else paragraph.children)
+    if isinstance(first, nodes.strong):
+        claim = copies(first.children)
+    else:
+        claim = first_sentence(paragraph.children)
     anchor = anchor_of("".join(node.astext() for node in claim))
     paragraph.insert(0, nodes.target("", "", ids=[anchor]))
     return anchor, claim
@@ -65,12 +67,12 @@ def _chapter(desk: Desk, docname: str) -> nodes.section:
 def _item(
     desk: Desk, docname: str, anchor: str, claim: list[nodes.Node]
 ) -> nodes.list_item:
-    copies = [node.deepcopy() for node in claim]
-    if any(True for node in copies for _ in node.findall(addnodes.pending_xref)):
+    words = copies(claim)
+    if any(True for node in words for _ in node.findall(addnodes.pending_xref)):
         link = desk.link(docname, anchor, nodes.Text("正文"))  # no link within a link
-        return nodes.list_item("", nodes.paragraph("", "", *copies, link))
+        return nodes.list_item("", nodes.paragraph("", "", *words, link))
     return nodes.list_item(
-        "", nodes.paragraph("", "", desk.link(docname, anchor, *copies))
+        "", nodes.paragraph("", "", desk.link(docname, anchor, *words))
     )
 
 

@@ -39,10 +39,10 @@ GAP = "\n"  # what no name contains
 
 LATEX_PREAMBLE = r"""
 \usepackage{multicol}
+\newenvironment{sphinxclassterm-index}
+  {\begin{multicols}{2}\small\raggedright}{\end{multicols}}
 \newenvironment{sphinxclassterm-list}
-  {\begin{multicols}{2}\small\raggedright\setlength{\parindent}{-1em}%
-   \setlength{\leftskip}{1em}}
-  {\end{multicols}}
+  {\setlength{\parindent}{-1em}\setlength{\leftskip}{1em}}{\par}
 """
 
 Sections = list[tuple[str, str]]  # anchor and text
@@ -174,9 +174,11 @@ def show(desk: Desk) -> list[nodes.Node]:
         _letter(desk, letter, [(term, places[term]) for term in group])
         for letter, group in groups
     ]
-    number = "页码" if desk.builder.format == "latex" else "节号"
+    printed = desk.builder.format == "latex"
+    number = "页码" if printed else "节号"
     intro = f"共 {len(everything)} 条。词后的数字是各章第一次说到它的{number}。"
-    return [nodes.paragraph("", intro), _bar(letters), *letters]
+    index = nodes.container("", *letters, classes=["term-index"])
+    return [nodes.paragraph("", intro), *([] if printed else [_bar(letters)]), index]
 
 
 def _bar(letters: list[nodes.section]) -> nodes.paragraph:
