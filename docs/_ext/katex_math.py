@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from plain_mathml import plain_mathml
 from py_mini_racer import MiniRacer
 from sphinx.errors import ConfigError
 from sphinx.locale import _
@@ -172,9 +173,10 @@ def _formula(translator: HTML5Translator, node: nodes.Element, *, display: bool)
     tex = node.astext()
     try:
         macros = translator.config.katex_macros
-        # A reader of EPUB sets MathML itself, in the fonts of its user.
-        output = "mathml" if translator.builder.name == "epub" else "htmlAndMathml"
-        return render(tex, display=display, macros=macros, output=output)
+        if translator.builder.name == "epub":  # the reader's device sets MathML itself
+            formula = render(tex, display=display, macros=macros, output="mathml")
+            return plain_mathml(formula)
+        return render(tex, display=display, macros=macros)
     except FormulaError as error:
         message = "formula %s: %s"
         place = {"location": _location(node), "type": "katex", "subtype": "formula"}

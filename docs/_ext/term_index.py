@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docutils import nodes
 from gathered import Desk, Gathering, gather
-from pypinyin import Style, load_phrases_dict, pinyin
+from pinyin_order import initial, sort_key, split_name
 from sphinx import addnodes
 from sphinx.writers.html5 import HTML5Translator
 
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
     from sphinx.writers.latex import LaTeXTranslator
 
-# What pypinyin's dictionaries read otherwise.
-READINGS = {
-    "似然": [["sì"], ["rán"]],
-    "方差": [["fāng"], ["chā"]],
-    "重加权": [["chóng"], ["jiā"], ["quán"]],
-    "重参数": [["chóng"], ["cān"], ["shù"]],
-}
-HAN = "[\u4e00-\u9fff]"
 LETTER = re.compile("[A-Za-z]")
 SILENT = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 GAP = "\n"  # what no name contains
@@ -73,35 +65,7 @@ class page_number(nodes.reference):  # noqa: N801
     """A link to a section: shown by its content in HTML, by its page in the PDF."""
 
 
-# Names and their order
-
-
-def split_name(entry: str) -> tuple[str, str]:
-    """Return the name and the English of an entry: 熵 entropy, logit, FID Fréchet …."""
-    if match := re.fullmatch(rf"(.*{HAN}\S*)\s*(.*)", entry):
-        return match[1], match[2]
-    first, _, rest = entry.partition(" ")
-    return (first, rest) if rest and first[0].isupper() else (entry, "")
-
-
-def sort_key(name: str) -> list[tuple[str, str, str]]:
-    """Return syllable, tone and character of each 汉字; a word is one syllable."""
-    pieces = re.findall(rf"{HAN}|[^\W_]+", re.sub(f"({HAN})", r" \1 ", name))
-    spoken = pinyin("".join(re.findall(HAN, name)), style=Style.TONE3)
-    readings = iter(reading[0] for reading in spoken)
-    key = []
-    for piece in pieces:
-        if re.match(HAN, piece):
-            syllable, tone = re.fullmatch(r"(\D+)(\d?)", next(readings)).groups()
-            key.append((syllable, tone, piece))
-        else:
-            key.append((piece.lower(), "", piece))
-    return key
-
-
-def initial(name: str) -> str:
-    """Return the letter under which a name is listed."""
-    return sort_key(name)[0][0][0].upper()
+# Where they occur
 
 
 def terms(env: BuildEnvironment) -> list[Term]:
@@ -113,9 +77,6 @@ def terms(env: BuildEnvironment) -> list[Term]:
         if kind == "term"
     ]
     return sorted(found, key=lambda term: sort_key(term.name))
-
-
-# Where they occur
 
 
 def note_text(env: BuildEnvironment, doctree: nodes.document) -> Sections:
@@ -230,8 +191,7 @@ def _print_page(translator: LaTeXTranslator, node: page_number) -> None:
 
 
 def complete_config(app: Sphinx, config: Config) -> None:
-    """Give LaTeX the columns, and pypinyin the readings."""
-    load_phrases_dict(READINGS)
+    """Give LaTeX the columns."""
     preamble = config.latex_elements.get("preamble", "") + LATEX_PREAMBLE
     config.latex_elements = {**config.latex_elements, "preamble": preamble}
 

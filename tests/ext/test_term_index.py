@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pypinyin import load_phrases_dict
-from term_index import READINGS, find, initial, sort_key, split_name
+from pinyin_order import initial, sort_key, split_name
+from term_index import find
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXTENSIONS = ["chapter_numbers", "term_index"]
@@ -23,11 +23,6 @@ STARTS = {
 }
 RARE = b"\xd8\xa1"  # from here on by radical
 OTHER_SOUND = {"重参数化": "C"}  # 重 has two sounds; GB 2312 knows zhòng
-
-
-@pytest.fixture(scope="module", autouse=True)
-def readings() -> None:
-    load_phrases_dict(READINGS)
 
 
 # -- Names
