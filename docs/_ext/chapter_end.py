@@ -15,7 +15,7 @@ from chapter_citation import bibtex, edition_of, gb7714
 from chapter_history import last_changes
 from gathered import chapters
 from jinja2 import Environment
-from source_pages import root_of
+from source_pages import BUILDERS, root_of
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -52,7 +52,8 @@ def add_end(
     doctree: object,
 ) -> None:
     """Append the end to the body of a page that has a source."""
-    if doctree is None or pagename == app.config.root_doc:
+    no_text = pagename not in app.env.titles or pagename == app.config.root_doc
+    if no_text or app.builder.name not in BUILDERS:
         return
     title = app.env.titles[pagename].astext()
     values: dict[str, Any] = {"erratum": None, "is_chapter": False}
@@ -87,7 +88,8 @@ def _chapter_values(app: Sphinx, docname: str, title: str, url: str) -> dict[str
 
 def add_script(app: Sphinx) -> None:
     """Give the pages the script if there is a form to lead to."""
-    if app.config.html_theme_options.get("repository_url"):
+    has_form = bool(app.config.html_theme_options.get("repository_url"))
+    if has_form and app.builder.name in BUILDERS:
         app.add_js_file("erratum.js", loading_method="defer")
 
 

@@ -1,4 +1,8 @@
-"""Width and height of SVG figures, so that text does not jump when they arrive."""
+"""Figures that cost little: SVG says its size, and comes when a reader comes near it.
+
+With width and height text does not jump when a figure arrives. ``loading="lazy"`` is
+for the web alone (EPUB does not know it); without JavaScript browsers load all at once.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +37,12 @@ def visit_image(translator: HTML5Translator, node: nodes.image) -> None:
     """Print an image as Sphinx does, and the size of an SVG with it."""
     path = translator.builder.srcdir / node["uri"]
     HTML5Translator.visit_image(translator, node)
-    if path.suffix == ".svg" and path.is_file():
-        size = "".join(f' {name}="{n}"' for name, n in svg_size(path).items())
+    if path.suffix == ".svg" and path.is_file() and (size := svg_size(path)):
+        more = "".join(f' {name}="{n}"' for name, n in size.items())
+        if translator.builder.name != "epub":
+            more += ' loading="lazy"'
         printed = translator.body[-1]
-        translator.body[-1] = re.sub(r"<img\b", f"<img{size}", printed, count=1)
+        translator.body[-1] = re.sub(r"<img\b", f"<img{more}", printed, count=1)
 
 
 def depart_image(translator: HTML5Translator, node: nodes.image) -> None:

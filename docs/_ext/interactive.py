@@ -1,15 +1,20 @@
 """`{interactive}`: a figure with controls, fed from an experiment's JSON.
 
-The body is the static figure, shown in print and without JavaScript. The data are
-inlined in the page (a page read from a file may not fetch), the script is
-``_static/interactive/<name>.js`` and finds both in its own container.
+The body is the static figure, shown in print and without JavaScript. When a reader comes
+near it, ``_static/interactive.js`` loads the data and then the figure's own script
+``_static/interactive/<name>.js``, which is given its container and the data::
+
+    window.interactive["gumbel-softmax"] = (container, data) => { ... };
+
+The data are a script too, not JSON: a page that is read from a file may not fetch.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -18,6 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +53,8 @@ class Interactive(SphinxDirective):
         except (OSError, ValueError) as error:
             return self._refuse(f"data of {name!r} cannot be read: {relative}: {error}")
         self.env.note_dependency(relative)
-        # "</" would end the script element that carries the data.
         text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-        node = interactive("", name=name, data=text.replace("</", "<\\/"))
+        node = interactive("", name=name, data=text)
         self.set_source_info(node)
         node += self.parse_content_to_nodes()
         return [node]
@@ -60,27 +65,38 @@ class Interactive(SphinxDirective):
         return []
 
 
-def visit_html(translator: nodes.NodeVisitor, node: interactive) -> None:
-    """Open the container: data, then the static figure."""
-    translator.body.append(  # type: ignore[attr-defined]
-        f'<div class="interactive" data-interactive="{node["name"]}">'
-        f'<script type="application/json">{node["data"]}</script>'
+def visit_html(translator: HTML5Translator, node: interactive) -> None:
+    """Write the data beside the pages, and open the container of the static figure."""
+    name, builder = node["name"], translator.builder
+    text = f"document.currentScript.data = {node['data']};\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    data = f"_static/interactive/data/{name}-{digest}.js"
+    target = Path(builder.outdir) / data
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    top = "../" * builder.current_docname.count("/")
+    translator.body.append(
+        f'<div class="interactive" data-interactive="{name}" data-values="{top}{data}"'
+        f' data-script="{top}_static/interactive/{name}.js">'
         '<div class="interactive-static">'
     )
 
 
-def depart_html(translator: nodes.NodeVisitor, node: interactive) -> None:
-    """Close the container and load the script behind it."""
-    name = node["name"]
-    source = translator.builder.get_relative_uri(  # type: ignore[attr-defined]
-        translator.builder.current_docname,  # type: ignore[attr-defined]
-        "index",
-    )
-    source = source.rsplit("/", 1)[0] + "/" if "/" in source else ""
-    source += f"_static/interactive/{name}.js"
-    translator.body.append(  # type: ignore[attr-defined]
-        f'</div></div><script defer src="{source}"></script>'
-    )
+def depart_html(translator: HTML5Translator, node: interactive) -> None:
+    """Close the container."""
+    translator.body.append("</div></div>")
+
+
+def add_loader(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Give the pages that have interactive figures the script that loads them."""
+    if doctree is not None and any(doctree.findall(interactive)):
+        app.add_js_file("interactive.js", loading_method="defer")
 
 
 def skip(translator: nodes.NodeVisitor, node: interactive) -> None:
@@ -97,4 +113,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
         latex=both,
         text=both,
     )
+    app.connect("html-page-context", add_loader)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,7 +11,8 @@ A formula that KaTeX refuses is a warning at its line. Other builders are left a
 `latex_macros` turns the same mapping into lines of a LaTeX preamble.
 
 KaTeX itself lies in ``docs/_vendor/katex``: the script, style sheet and woff2 fonts of
-one release of the npm package, with the other font formats cut out of the style sheet.
+one release of the npm package, with the other font formats cut out of the style sheet
+and the two heaviest fonts cut in two (``python -m tools.cut_fonts``).
 """
 
 from __future__ import annotations
@@ -67,6 +68,13 @@ USE_DOLLARS = (
 
 OPENING = tuple("（《〈「『【“‘([")
 CLOSING = tuple("，。、；：？！）》〉」』】”’…,.;:?!)]")
+
+# The TeX that nobody sees is a sixteenth of a chapter's weight; HTML knows what <math> is
+# without the name space.
+UNSEEN = re.compile(
+    r'(?<=<math) xmlns="[^"]*"|<semantics>|<annotation\b.*?</annotation></semantics>',
+    re.DOTALL,
+)
 
 # KaTeX writes \\bmod as letters within an operator, which MathML does not allow.
 SPLIT_OPERATOR = re.compile(
@@ -176,7 +184,7 @@ def _formula(translator: HTML5Translator, node: nodes.Element, *, display: bool)
         if translator.builder.name == "epub":  # the reader's device sets MathML itself
             formula = render(tex, display=display, macros=macros, output="mathml")
             return plain_mathml(formula)
-        return render(tex, display=display, macros=macros)
+        return UNSEEN.sub("", render(tex, display=display, macros=macros))
     except FormulaError as error:
         message = "formula %s: %s"
         place = {"location": _location(node), "type": "katex", "subtype": "formula"}

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 
-from pypinyin import Style, load_phrases_dict, pinyin
+from pypinyin import Style, pinyin
 
-# What pypinyin's dictionaries read otherwise.
+# What pypinyin's dictionaries read otherwise; they stay as they are, anchors use them.
 READINGS = {
-    "似然": [["sì"], ["rán"]],
-    "方差": [["fāng"], ["chā"]],
-    "重加权": [["chóng"], ["jiā"], ["quán"]],
-    "重参数": [["chóng"], ["cān"], ["shù"]],
+    "似然": "si4 ran2",
+    "方差": "fang1 cha1",
+    "重加权": "chong2 jia1 quan2",
+    "重参数": "chong2 can1 shu4",
 }
 HAN = "[\u4e00-\u9fff]"
-
-load_phrases_dict(READINGS)
 
 
 def split_name(entry: str) -> tuple[str, str]:
@@ -29,8 +27,7 @@ def split_name(entry: str) -> tuple[str, str]:
 def sort_key(name: str) -> list[tuple[str, str, str]]:
     """Return syllable, tone and character of each 汉字; a word is one syllable."""
     pieces = re.findall(rf"{HAN}|[^\W_]+", re.sub(f"({HAN})", r" \1 ", name))
-    spoken = pinyin("".join(re.findall(HAN, name)), style=Style.TONE3)
-    readings = iter(reading[0] for reading in spoken)
+    readings = iter(_spoken("".join(re.findall(HAN, name))))
     key = []
     for piece in pieces:
         if re.match(HAN, piece):
@@ -39,6 +36,15 @@ def sort_key(name: str) -> list[tuple[str, str, str]]:
         else:
             key.append((piece.lower(), "", piece))
     return key
+
+
+def _spoken(characters: str) -> list[str]:
+    """Return the reading of each 汉字, such as ``chong2``."""
+    spoken = [reading[0] for reading in pinyin(characters, style=Style.TONE3)]
+    for phrase, readings in READINGS.items():
+        if (start := characters.find(phrase)) >= 0:
+            spoken[start : start + len(phrase)] = readings.split()
+    return spoken
 
 
 def initial(name: str) -> str:

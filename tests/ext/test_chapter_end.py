@@ -20,7 +20,7 @@ BOOK = {
     "docs/index.md": "# 书\n\n```{toctree}\nglossary\none/index\n```\n",
     "docs/glossary.md": "# 术语\n",
     "docs/one/index.md": "# 部\n\n```{toctree}\n:numbered:\na\nb\n```\n",
-    "docs/one/a.md": "# 甲：“题”\n",
+    "docs/one/a.md": "# 甲：\\<b>“题”\n",
     "docs/one/b.md": "# 乙\n",
 }
 SETTINGS = {"author": "众人", "release": "0.2.0", "copyright": "2031, 众人"}
@@ -65,6 +65,7 @@ snippets/one/b.py
 \x012031-01-01{grafted}
 
 docs/one/c.md
+docs/one/b.md
 """
 
 
@@ -184,11 +185,11 @@ def test_a_chapter_says_how_to_cite_it(book):
     end = book.article("one/a").select_one(".chapter-end")
     reference = end.select_one(".chapter-reference").get_text()
     assert reference == (
-        "众人. 甲：“题”[M/OL]//小书. 0.2.0 版. 2031[引用日期]. "
+        "众人. 甲：<b>“题”[M/OL]//小书. 0.2.0 版. 2031[引用日期]. "
         "https://example.org/read/one/a.html."
     )
     [entry] = parse_string(end.find("pre").get_text(), "bibtex").entries.values()
-    assert entry.fields["title"] == "甲：“题”"
+    assert entry.fields["title"] == "甲：<b>“题”"
     assert end.find("details").find("summary").get_text() == "怎样引用本章"
     assert end.find("time") is None  # nothing is committed
 
@@ -204,7 +205,7 @@ def test_the_form_gets_the_fields_that_it_has(book):
     assert fields == {
         "template": "erratum.yml",
         "title": "勘误：甲",
-        "chapter": "one/a 甲：“题”",
+        "chapter": "one/a 甲：<b>“题”",
         "version": "0.2.0",
     }
     form = (ROOT / ".github/ISSUE_TEMPLATE/erratum.yml").read_text(encoding="utf-8")
@@ -227,6 +228,21 @@ def test_without_an_address_there_is_no_link_and_no_script(build):
     assert article.select_one(".chapter-reference").get_text().endswith("2031.")
     assert not book.article("glossary").select(".chapter-end")
     assert "erratum.js" not in book.text("one/a.html")
+
+
+def test_an_epub_has_neither(build):
+    theme = {"repository_url": REPOSITORY}
+    book = build(
+        BOOK,
+        extensions=EXTENSIONS,
+        builder="epub",
+        html_theme_options=theme,
+        **SETTINGS,
+    )
+    page = (book.out / "one/a.xhtml").read_text(encoding="utf-8")
+    assert "甲" in page
+    assert "chapter-end" not in page
+    assert "erratum" not in page
 
 
 def test_a_page_follows_the_date_of_its_chapter(build, monkeypatch):

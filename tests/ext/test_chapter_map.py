@@ -97,6 +97,15 @@ def test_the_page_follows_chapters_and_outline(build):
     assert len(svg(book).findall("g[@class='edges']/path")) == 3
 
 
+def test_a_page_with_the_drawing_alone_follows_too(build):
+    alone = {**BOOK, "docs/maps/map.md": "# 图\n\n```{chapter-map}\n```\n"}
+    book = build(alone, extensions=EXTENSIONS)
+    assert len(svg(book).findall("a")) == 1
+    new = {"docs/one/b.md": "---\norphan: true\n---\n\n# 乙\n"}
+    book = build(new, extensions=EXTENSIONS, root=book.app.srcdir.parent)
+    assert len(svg(book).findall("a")) == 2
+
+
 def test_the_pdf_has_the_table_alone(build):
     latex = build(BOOK, extensions=EXTENSIONS, builder="latex")
     assert latex.warnings == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -19,6 +20,7 @@ FILES = {
     "docs/part/page.md": PAGE,
     "docs/part/data.json": '{"tau": [0.5, 1], "note": "</script>"}',
     "docs/_static/interactive/slider.js": "// script\n",
+    "docs/_static/interactive.js": "// loader\n",
 }
 SETTINGS = {"extensions": ["interactive"], "html_static_path": ["_static"]}
 
@@ -28,21 +30,40 @@ def built(build):
     return build(FILES, **SETTINGS)
 
 
-def test_the_page_holds_data_static_figure_and_script(built) -> None:
-    container = built.page("part/page").select_one("div.interactive")
-    data = json.loads(container.find("script", type="application/json").string)
-    assert data == {"tau": [0.5, 1], "note": "</script>"}
+def data_file(built, container):
+    source = container["data-values"]
+    assert source.startswith("../_static/interactive/data/slider-")
+    return built.text(source.removeprefix("../"))
+
+
+def test_the_page_names_data_and_script_and_holds_the_static_figure(built) -> None:
+    page = built.page("part/page")
+    container = page.select_one("div.interactive")
+    text = data_file(built, container)
+    statement = re.fullmatch(r"document\.currentScript\.data = (.*);\n", text)
+    assert json.loads(statement[1]) == {"tau": [0.5, 1], "note": "</script>"}
     assert "静态的图" in container.select_one(".interactive-static").text
-    script = container.find_next_sibling("script")
-    assert script["src"] == "../_static/interactive/slider.js"
+    assert container["data-interactive"] == "slider"
+    assert container["data-script"] == "../_static/interactive/slider.js"
     assert (built.out / "_static/interactive/slider.js").is_file()
     assert built.warnings == ""
 
 
-def test_new_data_rebuild_the_page(build, built) -> None:
+def test_only_pages_with_figures_load_the_loader(built) -> None:
+    loader = re.compile(r"_static/interactive\.js")
+    assert built.page("part/page").find("script", src=loader).has_attr("defer")
+    assert not built.page("index").find("script", src=loader)
+    # The data themselves are left for later.
+    assert not built.page("part/page").find("script", src=re.compile("slider"))
+
+
+def test_new_data_rebuild_the_page_under_a_new_name(build, built) -> None:
+    before = built.page("part/page").select_one("div.interactive")["data-values"]
     changed = {"docs/part/data.json": '{"tau": [9]}'}
     again = build(changed, root=built.app.srcdir.parent, **SETTINGS)
-    assert '{"tau":[9]}' in again.text("part/page.html")
+    container = again.page("part/page").select_one("div.interactive")
+    assert container["data-values"] != before  # caches keep the old one
+    assert '{"tau":[9]}' in data_file(again, container)
 
 
 def test_latex_prints_the_static_figure_alone(build) -> None:

@@ -12,7 +12,7 @@ A = """# 甲：题
 
 - **“甲是乙，$a=1$。”**
   不是。
-- 没有加粗。还有一句。
+- “没有加粗。”还有一句。
 
 ## 小结
 
@@ -44,7 +44,7 @@ def test_claims_stand_under_their_chapters(book):
     assert [h["href"] for h in heads] == ["one/a.html", "one/b_c.html"]
     assert heads[0].get_text() == "第 1 章　甲：题"
     texts = [text for text, _ in claims(book)]
-    assert texts == [r"“甲是乙，\(a=1\)。”", "没有加粗。", "见甲：题。正文"]
+    assert texts == [r"“甲是乙，\(a=1\)。”", "“没有加粗。”", "见甲：题。正文"]
     assert "共 3 条" in book.article("list").get_text()
 
 
@@ -95,6 +95,6 @@ def test_the_pdf_has_the_list_and_the_places(build):
     )
     assert latex.warnings == ""
     tex = latex.text("book.tex")
-    label = rf"\detokenize{{one/a:{anchor_of('没有加粗。')}}}"
+    label = rf"\detokenize{{one/a:{anchor_of('“没有加粗。”')}}}"
     assert rf"\label{{{label}}}" in tex
     assert rf"\hyperref[{label}]" in tex

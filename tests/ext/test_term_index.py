@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from docutils import nodes
 from hypothesis import given
 from hypothesis import strategies as st
 from pinyin_order import initial, sort_key, split_name
-from term_index import find
+from term_index import find, note_text
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXTENSIONS = ["chapter_numbers", "term_index"]
@@ -88,7 +89,10 @@ def test_every_name_has_a_key_of_its_characters(name):
 
 # -- Occurrences
 
-NAMES = {name: name for name in ("自编码器", "变分自编码器", "VAE", "KL 散度", "EM")}
+NAMES = {
+    name: name
+    for name in ("自编码器", "变分自编码器", "后验", "后验坍缩", "VAE", "KL 散度", "EM")
+}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +100,7 @@ NAMES = {name: name for name in ("自编码器", "变分自编码器", "VAE", "K
     [
         ("变分自编码器好。", {"变分自编码器"}),
         ("自编码器与变分自编码器。", {"自编码器", "变分自编码器"}),
+        ("后验坍缩了。", {"后验坍缩"}),
         ("用 VAE 做。", {"VAE"}),
         ("VAEs、CVAE 与 EMA、REM 都不是", set()),
         ("是KL 散度。", {"KL 散度"}),
@@ -111,6 +116,16 @@ def test_the_longest_name_counts_and_latin_ones_are_whole_words(text, found):
 def test_the_first_section_counts():
     sections = [("a", "无"), ("b", "VAE"), ("c", "VAE 与 EM")]
     assert find(NAMES, sections) == {"VAE": "b", "EM": "c"}
+
+
+def test_a_name_runs_on_through_emphasis_but_not_through_a_formula_or_a_line():
+    strong, formula = nodes.strong("", "变分"), nodes.math("", "q")
+    run_on = nodes.paragraph("", "", strong, nodes.Text("自编码器"))
+    broken = nodes.paragraph("", "", nodes.Text("后验"), formula, nodes.Text("坍缩"))
+    lines = [nodes.paragraph("", "后验"), nodes.paragraph("", "坍缩")]
+    document = nodes.section("", run_on, broken, *lines, ids=["x"])
+    found = find(NAMES, note_text(None, nodes.container("", document)))
+    assert set(found) == {"变分自编码器", "后验"}
 
 
 # -- The page

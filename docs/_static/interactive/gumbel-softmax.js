@@ -1,9 +1,7 @@
 // The temperature of Gumbel-Softmax on a slider. Everything shown was computed by the
 // chapter's experiment; this script only picks a temperature and draws its points.
-(() => {
+window.interactive["gumbel-softmax"] = (root, data) => {
   "use strict";
-  const root = document.currentScript.previousElementSibling;
-  const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const SVG = "http://www.w3.org/2000/svg";
   const COLORS = ["#0072B2", "#E69F00", "#009E73"];
   const CORNERS = [[20, 250], [300, 250], [160, 14]];
@@ -88,4 +86,4 @@
   show();
   root.prepend(panel);
   root.classList.add("interactive-live");
-})();
+};

@@ -1,0 +1,150 @@
+"""Cut fonts to what pages load: the theme's icons, and KaTeX's two heaviest fonts.
+
+Usage: ``python -m tools.cut_fonts``, after a change of `light_theme.ICONS`, a new
+release of the theme, or a new KaTeX in ``docs/_vendor``. WOFF 2 is compressed with
+Brotli: ``pip install brotli`` besides. What it writes is committed; a build needs it not.
+
+Icons: ``docs/_static/icons`` gets those that the book's pages use, and no others.
+KaTeX: its AMS and bold fonts become two files each, one with the letters that nearly
+every chapter needs, one with all the rest; browsers load what a page shows (its style
+sheet says ``unicode-range``), so nothing is lost.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from fontTools import subset
+from fontTools.ttLib import TTFont
+
+from tools.project import ROOT
+
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+from light_theme import ICON_RULE, ICONS, SHEET  # noqa: E402
+
+KATEX = ROOT / "docs" / "_vendor" / "katex"
+THEME = "pydata_sphinx_theme/theme/pydata_sphinx_theme/static"
+ICON_FONTS = {"solid": "fa-solid-900.woff2", "brands": "fa-brands-400.woff2"}
+PRIVATE_USE = range(0xE000, 0xF900)
+
+Range = tuple[int, int]  # both ends included
+LAST = 0x10FFFF
+SPACE = (0x20, 0x20)  # browsers take the height of lines from the font that has it
+LETTERS: dict[str, list[Range]] = {
+    "KaTeX_AMS-Regular": [SPACE, (0x41, 0x5A)],
+    "KaTeX_Main-Bold": [
+        SPACE,
+        (0x30, 0x39),
+        (0x41, 0x5A),
+        (0x61, 0x7A),
+        (0x391, 0x3A9),
+    ],
+}
+
+
+# -- Icons -------------------------------------------------------------------------------
+
+
+def theme_static() -> Path:
+    """Return the folder with the style sheets and fonts of the installed theme."""
+    spec = find_spec("pydata_sphinx_theme")
+    if spec is None or spec.origin is None:
+        sys.exit("the theme is not installed: run make html first")
+    return Path(spec.origin).parents[1] / THEME
+
+
+def icon_codes(sheet: str) -> dict[str, set[int]]:
+    """Return the characters of each font: the icons', and those that styles write."""
+    by_name = {
+        name.removeprefix(".fa-"): int(rule["code"], 16)
+        for rule in ICON_RULE.finditer(sheet)
+        for name in rule["names"].split(",")
+    }
+    written = {ord(letter) for letter in sheet} & set(PRIVATE_USE)
+    return {
+        font: {by_name[name] for name in names} | written
+        for font, names in ICONS.items()
+    }
+
+
+def cut_icons() -> list[Path]:
+    """Write the icon fonts; as WOFF, which tests read without Brotli."""
+    static = theme_static()
+    folder = ROOT / "docs" / "_static" / "icons"
+    characters = icon_codes((static / SHEET).read_text(encoding="utf-8"))
+    sources = static / "vendor" / "fontawesome" / "webfonts"
+    return [
+        write(sources / ICON_FONTS[font], folder / f"{font}.woff", characters[font])
+        for font in ICONS
+    ]
+
+
+# -- KaTeX -------------------------------------------------------------------------------
+
+
+def others(ranges: list[Range]) -> list[Range]:
+    """Return all characters that are in none of the ranges, which are in order."""
+    starts = [0, *(last + 1 for _, last in ranges)]
+    ends = [*(first - 1 for first, _ in ranges), LAST]
+    return list(zip(starts, ends, strict=True))
+
+
+def unicode_range(ranges: list[Range]) -> str:
+    """Return the ranges as CSS writes them."""
+    return ",".join(f"U+{first:X}-{last:X}" for first, last in ranges)
+
+
+def split_katex() -> list[Path]:
+    """Split the fonts in `LETTERS`, unless that has been done."""
+    sheet = KATEX / "katex.min.css"
+    written = []
+    for name, letters in LETTERS.items():
+        whole = KATEX / "fonts" / f"{name}.woff2"
+        if not whole.exists():
+            continue
+        parts = {f"{name}-Letters": letters, f"{name}-Rest": others(letters)}
+        for part, ranges in parts.items():
+            codes = {code for a, b in ranges for code in range(a, b + 1)}
+            written.append(write(whole, whole.with_name(f"{part}.woff2"), codes))
+        text = sheet.read_text(encoding="utf-8")
+        sheet.write_text(_two_faces(text, name, parts), encoding="utf-8")
+        whole.unlink()
+    return written
+
+
+def _two_faces(sheet: str, name: str, parts: dict[str, list[Range]]) -> str:
+    start = sheet.rindex("@font-face{", 0, sheet.index(f"{name}.woff2"))
+    end = sheet.index("}", start)
+    face = sheet[start:end]
+    faces = [
+        f"{face.replace(name + '.', part + '.')};unicode-range:{unicode_range(ranges)}}}"
+        for part, ranges in parts.items()
+    ]
+    return sheet[:start] + "".join(faces) + sheet[end + 1 :]
+
+
+def write(source: Path, target: Path, characters: set[int]) -> Path:
+    """Write a font with those of the characters that it has: the same bytes each time."""
+    options = subset.Options(flavor=target.suffix[1:], notdef_outline=True)
+    options.drop_tables += ["FFTM"]
+    font = TTFont(source, recalcTimestamp=False)
+    cutter = subset.Subsetter(options)
+    cutter.populate(unicodes=characters)
+    cutter.subset(font)
+    subset.save_font(font, target, options)
+    return target
+
+
+def main() -> int:
+    """Write the fonts and say how large they are."""
+    if not find_spec("brotli"):
+        sys.exit("WOFF 2 is compressed with Brotli: pip install brotli")
+    for target in [*cut_icons(), *split_katex()]:
+        print(f"{target.relative_to(ROOT)}: {target.stat().st_size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
