@@ -36,7 +36,9 @@ UNUSED = (
     "vendor/fontawesome",
 )
 ICON_RULE = re.compile(r'(?P<names>(?:\.fa-[\w-]+,?)+)\{--fa:"\\(?P<code>\w+) ?"\}')
-FONT = re.compile(r"url\(\.\./vendor/fontawesome/webfonts/fa-(solid|brands)-\d+\.woff2\)")
+FONT = re.compile(
+    r"url\(\.\./vendor/fontawesome/webfonts/fa-(solid|brands)-\d+\.woff2\)"
+)
 OTHER_FONT = re.compile(r"@font-face\{[^}]*/vendor/fontawesome/[^}]*\}")
 
 

@@ -6,7 +6,7 @@ import re
 
 from pypinyin import Style, pinyin
 
-# What pypinyin's dictionaries read otherwise; they stay as they are, anchors use them.
+# What pypinyin's dictionaries read otherwise. The anchors of headings use this too.
 READINGS = {
     "似然": "si4 ran2",
     "方差": "fang1 cha1",

@@ -11,12 +11,13 @@ from __future__ import annotations
 import posixpath
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from pypinyin import lazy_pinyin
+from pinyin_order import sort_key
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
@@ -30,7 +31,8 @@ LONGEST = 12  # syllables or words
 
 def pinyin_slug(title: str) -> str:
     """Return the title in ASCII: pinyin for Chinese, words joined by hyphens."""
-    spelt = " ".join(lazy_pinyin(title)).lower()
+    spelt = " ".join(syllable for syllable, _, _ in sort_key(title))
+    spelt = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
     return "-".join(re.findall(r"[a-z0-9]+", spelt)[:LONGEST])
 
 

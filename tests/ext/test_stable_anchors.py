@@ -28,6 +28,8 @@ def ids(article) -> list[str]:
         ("ViT：把图像读成词元", "vit-ba-tu-xiang-du-cheng-ci-yuan"),
         ("$\\tau$ 太高", "tau-tai-gao"),
         ("一二三四五六七八九十一二三四", "yi-er-san-si-wu-liu-qi-ba-jiu-shi-yi-er"),
+        ("重参数化与似然", "chong-can-shu-hua-yu-si-ran"),
+        ("Borůvka 每轮减半", "boruvka-mei-lun-jian-ban"),
         ("？", ""),
     ],
 )
