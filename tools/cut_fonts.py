@@ -1,17 +1,18 @@
-"""Cut fonts to what pages load: the theme's icons, and KaTeX's two heaviest fonts.
+"""Cut fonts to what pages load: the theme's icons, and KaTeX's three heaviest fonts.
 
 Usage: ``python -m tools.cut_fonts``, after a change of `light_theme.ICONS`, a new
 release of the theme, or a new KaTeX in ``docs/_vendor``. WOFF 2 is compressed with
 Brotli: ``pip install brotli`` besides. What it writes is committed; a build needs it not.
 
 Icons: ``docs/_static/icons`` gets those that the book's pages use, and no others.
-KaTeX: its AMS and bold fonts become two files each, one with the letters that nearly
-every chapter needs, one with all the rest; browsers load what a page shows (its style
-sheet says ``unicode-range``), so nothing is lost.
+KaTeX: these fonts become two files each, one with the characters that nearly every
+chapter needs, one with all the rest; browsers load what a page shows (its style sheet
+says ``unicode-range``), so nothing is lost.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,25 +23,24 @@ from fontTools.ttLib import TTFont
 from tools.project import ROOT
 
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-from light_theme import ICON_RULE, ICONS, SHEET  # noqa: E402
+from light_theme import ICONS, THEME_SHEET  # noqa: E402
 
 KATEX = ROOT / "docs" / "_vendor" / "katex"
 THEME = "pydata_sphinx_theme/theme/pydata_sphinx_theme/static"
 ICON_FONTS = {"solid": "fa-solid-900.woff2", "brands": "fa-brands-400.woff2"}
+ICON_RULE = re.compile(r'(?P<names>(?:\.fa-[\w-]+,?)+)\{--fa:"\\(?P<code>\w+) ?"\}')
 PRIVATE_USE = range(0xE000, 0xF900)
 
-Range = tuple[int, int]  # both ends included
-LAST = 0x10FFFF
+DIGITS, CAPITALS, SMALL, GREEK = (0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A), (0x391, 0x3A9)
 SPACE = (0x20, 0x20)  # browsers take the height of lines from the font that has it
-LETTERS: dict[str, list[Range]] = {
-    "KaTeX_AMS-Regular": [SPACE, (0x41, 0x5A)],
-    "KaTeX_Main-Bold": [
-        SPACE,
-        (0x30, 0x39),
-        (0x41, 0x5A),
-        (0x61, 0x7A),
-        (0x391, 0x3A9),
-    ],
+OPERATORS = [
+    (code, code)
+    for code in map(ord, "±×ΣΔΦˉ^~…′ℓ←→∂∇∈∏∑−∗∝∞∣∥∪∫∼≈≠≡≤≥⊤⋅⋯⌊⌋⟹⟺")
+]
+COMMON: dict[str, list[tuple[int, int]]] = {
+    "KaTeX_AMS-Regular": [SPACE, CAPITALS],
+    "KaTeX_Main-Regular": [(0x20, 0x7E), *OPERATORS],
+    "KaTeX_Main-Bold": [SPACE, DIGITS, CAPITALS, SMALL, GREEK],
 }
 
 
@@ -73,7 +73,7 @@ def cut_icons() -> list[Path]:
     """Write the icon fonts; as WOFF, which tests read without Brotli."""
     static = theme_static()
     folder = ROOT / "docs" / "_static" / "icons"
-    characters = icon_codes((static / SHEET).read_text(encoding="utf-8"))
+    characters = icon_codes((static / THEME_SHEET).read_text(encoding="utf-8"))
     sources = static / "vendor" / "fontawesome" / "webfonts"
     return [
         write(sources / ICON_FONTS[font], folder / f"{font}.woff", characters[font])
@@ -84,29 +84,29 @@ def cut_icons() -> list[Path]:
 # -- KaTeX -------------------------------------------------------------------------------
 
 
-def others(ranges: list[Range]) -> list[Range]:
-    """Return all characters that are in none of the ranges, which are in order."""
-    starts = [0, *(last + 1 for _, last in ranges)]
-    ends = [*(first - 1 for first, _ in ranges), LAST]
-    return list(zip(starts, ends, strict=True))
-
-
-def unicode_range(ranges: list[Range]) -> str:
-    """Return the ranges as CSS writes them."""
-    return ",".join(f"U+{first:X}-{last:X}" for first, last in ranges)
+def unicode_range(codes: set[int]) -> str:
+    """Return a set of characters as CSS writes it."""
+    runs: list[list[int]] = []
+    for code in sorted(codes):
+        if runs and code == runs[-1][1] + 1:
+            runs[-1][1] = code
+        else:
+            runs.append([code, code])
+    return ",".join(f"U+{a:X}" + (f"-{b:X}" if a < b else "") for a, b in runs)
 
 
 def split_katex() -> list[Path]:
-    """Split the fonts in `LETTERS`, unless that has been done."""
+    """Split the fonts in `COMMON`, unless that has been done."""
     sheet = KATEX / "katex.min.css"
     written = []
-    for name, letters in LETTERS.items():
+    for name, ranges in COMMON.items():
         whole = KATEX / "fonts" / f"{name}.woff2"
         if not whole.exists():
             continue
-        parts = {f"{name}-Letters": letters, f"{name}-Rest": others(letters)}
-        for part, ranges in parts.items():
-            codes = {code for a, b in ranges for code in range(a, b + 1)}
+        every = set(TTFont(whole).getBestCmap())
+        common = every & {code for a, b in ranges for code in range(a, b + 1)}
+        parts = {f"{name}-Common": common, f"{name}-Rest": every - common}
+        for part, codes in parts.items():
             written.append(write(whole, whole.with_name(f"{part}.woff2"), codes))
         text = sheet.read_text(encoding="utf-8")
         sheet.write_text(_two_faces(text, name, parts), encoding="utf-8")
@@ -114,13 +114,13 @@ def split_katex() -> list[Path]:
     return written
 
 
-def _two_faces(sheet: str, name: str, parts: dict[str, list[Range]]) -> str:
+def _two_faces(sheet: str, name: str, parts: dict[str, set[int]]) -> str:
     start = sheet.rindex("@font-face{", 0, sheet.index(f"{name}.woff2"))
     end = sheet.index("}", start)
     face = sheet[start:end]
     faces = [
-        f"{face.replace(name + '.', part + '.')};unicode-range:{unicode_range(ranges)}}}"
-        for part, ranges in parts.items()
+        f"{face.replace(name + '.', part + '.')};unicode-range:{unicode_range(codes)}}}"
+        for part, codes in parts.items()
     ]
     return sheet[:start] + "".join(faces) + sheet[end + 1 :]
 
