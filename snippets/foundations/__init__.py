@@ -1,0 +1,1 @@
+"""Code of the part on the foundations of learning."""

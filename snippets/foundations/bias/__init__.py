@@ -1,0 +1,1 @@
+"""Code of the chapter "bias": what the additive parameter of a layer can do."""

@@ -1,0 +1,1 @@
+"""Code of the chapter "em": bounds, mixtures, and how they fail."""

@@ -1,0 +1,1 @@
+"""Code of the chapter "minimum spanning trees": three algorithms, three uses."""

@@ -1,0 +1,1 @@
+"""Code of the chapter "overfitting": where the error of a fitted model comes from."""

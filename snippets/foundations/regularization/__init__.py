@@ -1,0 +1,1 @@
+"""Code of the chapter "regularization": penalties, priors and weight decay."""

@@ -1,0 +1,1 @@
+"""Code of the chapter "smooth_approximation": differentiable stand-ins."""
