@@ -33,13 +33,13 @@ PRIVATE_USE = range(0xE000, 0xF900)
 
 DIGITS, CAPITALS, SMALL, GREEK = (0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A), (0x391, 0x3A9)
 SPACE = (0x20, 0x20)  # browsers take the height of lines from the font that has it
-OPERATORS = [
+SIGNS = [
     (code, code)
-    for code in map(ord, "±×ΣΔΦˉ^~…′ℓ←→∂∇∈∏∑−∗∝∞∣∥∪∫∼≈≠≡≤≥⊤⋅⋯⌊⌋⟹⟺")
+    for code in map(ord, "\u00a0¬±×ˉ…′ℓ←→∂∇∈∏∑−∗∝∞∣∥∩∪∫∼≈≠≡≤≥⊂⊆⊙⊤⋅⋯⌊⌋⟨⟩⟶⟹⟺")
 ]
 COMMON: dict[str, list[tuple[int, int]]] = {
     "KaTeX_AMS-Regular": [SPACE, CAPITALS],
-    "KaTeX_Main-Regular": [(0x20, 0x7E), *OPERATORS],
+    "KaTeX_Main-Regular": [(0x20, 0x7E), GREEK, *SIGNS],
     "KaTeX_Main-Bold": [SPACE, DIGITS, CAPITALS, SMALL, GREEK],
 }
 
