@@ -7,7 +7,7 @@ CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help html pdf epub zip new-chapter test check serve experiments lint format linkcheck lock clean
+.PHONY: help html pdf epub zip new-chapter test check serve experiments bench lint format linkcheck lock clean
 
 help: ## print this table
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ else
 check: lint test
 	@$(PY) -m tools.rerun --verify
 endif
+
+bench: .venv/test html ## measure what reading costs, beside stock MathJax (needs npm)
+	@$(PY) -m bench.reading $(ARGS)
 
 linkcheck: .venv/book ## try the links to other sites (needs the network)
 	@$(PY) -m sphinx -b linkcheck -q docs build/linkcheck

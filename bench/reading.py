@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -35,8 +37,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-FLAGS = ("--no-sandbox","--disable-gpu","--disable-quic","--no-first-run","--disable-background-networking","--disable-component-update","--disable-sync")
-executable = lambda: "/usr/bin/chromium"
+from tests.book.conftest import CHROMIUM_FLAGS, CHROMIUM_NAMES
 from tools.project import ROOT
 
 BENCH = ROOT / "build" / "bench"
@@ -87,11 +88,11 @@ LABELS = {
 }
 
 
-# -- The same book with MathJax ----------------------------------------------------------
+# -- The same book with MathJax ----------------------------------------------------
 
 
 def mathjax_book() -> Path:
-    """Build the book with ``sphinx.ext.mathjax`` in place of KaTeX; return its folder."""
+    """Build the book with ``sphinx.ext.mathjax`` instead; return its folder."""
     folder = BENCH / "mathjax"
     sys.path.insert(0, str(ROOT / "docs" / "_ext"))
     print("Building the same book with MathJax ...", file=sys.stderr)
@@ -145,13 +146,14 @@ def _mathjax_package() -> Path:
     return script
 
 
-# -- Serving -----------------------------------------------------------------------------
+# -- Serving -----------------------------------------------------------------------
 
 
 class _Handler(SimpleHTTPRequestHandler):
     """Compress text, let fonts come late, allow caching, count what is sent."""
 
     def do_GET(self) -> None:
+        """Send a file."""
         path = Path(self.translate_path(self.path))
         if not path.is_file():
             self.send_error(404)
@@ -168,7 +170,7 @@ class _Handler(SimpleHTTPRequestHandler):
         self.end_headers()
         with suppress(BrokenPipeError, ConnectionResetError):
             self.wfile.write(body)
-        self.server.sent[self.path] = len(body)  # type: ignore[attr-defined]
+        self.server.sent += len(body)  # type: ignore[attr-defined]
 
     def log_message(self, format: str, *args: object) -> None:
         """Write nothing."""
@@ -190,7 +192,7 @@ class Site(ThreadingHTTPServer):
             return _Handler(*args, directory=folder)  # type: ignore[arg-type]
 
         super().__init__(("127.0.0.1", 0), handler)
-        self.sent: dict[str, int] = {}
+        self.sent = 0  # bytes
 
     def url(self, page: str) -> str:
         """Return the address of a page."""
@@ -198,8 +200,7 @@ class Site(ThreadingHTTPServer):
 
     def kilobytes(self) -> float:
         """Return what was sent since the last call."""
-        total = sum(self.sent.values()) / 1000
-        self.sent.clear()
+        total, self.sent = self.sent / 1000, 0
         return total
 
 
@@ -212,7 +213,7 @@ def served(folder: Path) -> Iterator[Site]:
         site.shutdown()
 
 
-# -- Reading -----------------------------------------------------------------------------
+# -- Reading -----------------------------------------------------------------------
 
 
 def read(browser: Browser, site: Site, page: str, following: str) -> Cost:
@@ -225,9 +226,7 @@ def read(browser: Browser, site: Site, page: str, following: str) -> Cost:
     with _tab(browser, NARROW) as tab:
         narrow = _open(tab, site.url(page))
     site.kilobytes()
-    return Cost(
-        first_load, next_page, wide["shift"], narrow["shift"], wide["blocking"]
-    )
+    return Cost(first_load, next_page, wide["shift"], narrow["shift"], wide["blocking"])
 
 
 @contextmanager
@@ -269,7 +268,7 @@ def measure(
     costs: dict[str, list[Cost]] = {name: [] for name in folders}
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=executable(), args=list(FLAGS)
+            executable_path=_chromium(), args=list(CHROMIUM_FLAGS)
         )
         for run in range(runs + 1):
             for name, folder in folders.items():
@@ -279,6 +278,14 @@ def measure(
                     costs[name].append(cost)
         chromium.close()
     return {name: medians(found) for name, found in costs.items()}
+
+
+def _chromium() -> str:
+    found = filter(None, map(shutil.which, CHROMIUM_NAMES))
+    executable = os.environ.get("BOOK_CHROMIUM") or next(found, None)
+    if executable is None:
+        sys.exit("no Chromium: install Debian's package chromium or set BOOK_CHROMIUM")
+    return executable
 
 
 def main() -> int:

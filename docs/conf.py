@@ -20,6 +20,7 @@ extensions = [
     "sphinx_design",
     "sphinxcontrib.bibtex",
     # The book's own (docs/_ext), one concern each.
+    "accessible",
     "author_year",
     "chapter_end",
     "chapter_map",
@@ -38,8 +39,11 @@ extensions = [
     "join_lines",
     "katex_math",
     "latex_book",
+    "light_theme",
     "misconceptions",
     "pdf_link",
+    "previews",
+    "printed_rules",
     "printed_sources",
     "results",
     "source_pages",
@@ -103,6 +107,7 @@ katex_macros = {
 bibtex_bibfiles = ["../references.bib"]
 bibtex_default_style = "book_author_year"
 bibtex_reference_style = "chinese_author_year"
+bibtex_cite_id = "ref-{key}"  # a count would move when an entry is added
 
 # -- HTML
 repository_url = os.environ.get("BOOK_REPOSITORY_URL", "").rstrip("/")
@@ -130,7 +135,7 @@ html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_sidebars = {
-    "**": ["navbar-logo.html", "search-button-field.html", "sbt-sidebar-nav.html"]
+    "**": ["logo.html", "search-button-field.html", "sbt-sidebar-nav.html"]
 }
 html_copy_source = False
 html_show_sourcelink = False

@@ -2,7 +2,7 @@
 
 Usage: ``python -m tools.cut_fonts``, after a change of `light_theme.ICONS`, a new
 release of the theme, or a new KaTeX in ``docs/_vendor``. WOFF 2 is compressed with
-Brotli: ``pip install brotli`` besides. What it writes is committed; a build needs it not.
+Brotli: ``pip install brotli`` besides. What it writes is committed.
 
 Icons: ``docs/_static/icons`` gets those that the book's pages use, and no others.
 KaTeX: these fonts become two files each, one with the characters that nearly every
@@ -23,7 +23,7 @@ from fontTools.ttLib import TTFont
 from tools.project import ROOT
 
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-from light_theme import ICONS, THEME_SHEET  # noqa: E402
+from light_theme import ICONS, THEME_SHEET
 
 KATEX = ROOT / "docs" / "_vendor" / "katex"
 THEME = "pydata_sphinx_theme/theme/pydata_sphinx_theme/static"
@@ -31,7 +31,12 @@ ICON_FONTS = {"solid": "fa-solid-900.woff2", "brands": "fa-brands-400.woff2"}
 ICON_RULE = re.compile(r'(?P<names>(?:\.fa-[\w-]+,?)+)\{--fa:"\\(?P<code>\w+) ?"\}')
 PRIVATE_USE = range(0xE000, 0xF900)
 
-DIGITS, CAPITALS, SMALL, GREEK = (0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A), (0x391, 0x3A9)
+DIGITS, CAPITALS, SMALL, GREEK = (
+    (0x30, 0x39),
+    (0x41, 0x5A),
+    (0x61, 0x7A),
+    (0x391, 0x3A9),
+)
 SPACE = (0x20, 0x20)  # browsers take the height of lines from the font that has it
 SIGNS = [
     (code, code)
@@ -44,7 +49,7 @@ COMMON: dict[str, list[tuple[int, int]]] = {
 }
 
 
-# -- Icons -------------------------------------------------------------------------------
+# -- Icons -------------------------------------------------------------------------
 
 
 def theme_static() -> Path:
@@ -81,7 +86,7 @@ def cut_icons() -> list[Path]:
     ]
 
 
-# -- KaTeX -------------------------------------------------------------------------------
+# -- KaTeX -------------------------------------------------------------------------
 
 
 def unicode_range(codes: set[int]) -> str:
@@ -126,7 +131,7 @@ def _two_faces(sheet: str, name: str, parts: dict[str, set[int]]) -> str:
 
 
 def write(source: Path, target: Path, characters: set[int]) -> Path:
-    """Write a font with those of the characters that it has: the same bytes each time."""
+    """Write a font with those of the characters that it has, always the same bytes."""
     options = subset.Options(flavor=target.suffix[1:], notdef_outline=True)
     options.drop_tables += ["FFTM"]
     font = TTFont(source, recalcTimestamp=False)

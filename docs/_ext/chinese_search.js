@@ -1,137 +1,259 @@
-// The browser's half of chinese_search.py. Sphinx puts this text into language_data.js,
-// which the search page loads after searchtools.js and before the index.
-(() => {
-  const HAN =
-    "\\u3005\\u3007\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff" +
-    "\\u{20000}-\\u{323af}";
-  const HAN_RUN = new RegExp(`^[${HAN}]+$`, "u");
-  const TOKEN = new RegExp(`[${HAN}]+|(?:(?![${HAN}])[\\p{L}\\p{N}_])+`, "gu");
+// Looks into the text of the book (chinese_search.py); search.js shows what it finds.
+//
+// Both sides are folded alike: lower case, no accents, β as "beta", signs as spaces. A
+// run of ideographs is found wherever it stands; another word where a word is equal,
+// is another form of it, begins with it, or (from four letters on) contains it.
+window.bookSearch = (() => {
+  const HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{323af}";
+  const TOKEN = new RegExp(`[${HAN}]+|(?:(?![${HAN}])[\\p{L}\\p{N}])+`, "gu");
+  const IS_HAN = new RegExp(`^[${HAN}]`, "u");
+  const LETTERS =
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron " +
+    "pi rho sigma sigma tau upsilon phi chi psi omega";
+  const GREEK = Object.fromEntries(LETTERS.split(" ").map((name, i) => [945 + i, name]));
+  const VARIANTS = { ϵ: "epsilon", ϑ: "theta", ϕ: "phi", ϖ: "pi", ϱ: "rho", ϰ: "kappa" };
+  const UNSAID = new Set("a an and are for how in is of on the to what why with".split(" "));
+  const ASKED = /什么是|是什么|为什么|怎么样?|怎样|如何|以及|[的与和吗呢了]/u;
+  const ENDING = /(?:(?:at)?ions?|(?:at)?ors?|ings?|ed|ies|es|s|e|y)$/;
 
-  const queryTokens = (query) =>
-    (query.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").match(TOKEN) ?? [])
-      .map((token) => token.replace(/^_+|_+$/g, ""))
-      .filter((token) => token);
+  const letterOf = (character) =>
+    GREEK[character.codePointAt(0)] ?? VARIANTS[character] ?? character;
 
-  const pairs = (run) => {
-    const characters = [...run];
-    return characters.slice(1).map((character, i) => characters[i] + character);
-  };
+  const fold = (text) =>
+    text
+      .normalize("NFKD")
+      .replace(/[\u0300-\u036f]/g, "")
+      .toLowerCase()
+      .replace(/[α-ωϵϑϕϖϱϰ]/gu, letterOf);
 
-  // Called by Sphinx; query_terms in chinese_search.py does the same.
-  const termsOf = (token) =>
-    HAN_RUN.test(token) && [...token].length > 1 ? pairs(token) : [token.toLowerCase()];
-  splitQuery = (query) => queryTokens(query).flatMap(termsOf);
+  const tokensOf = (text) => fold(text).match(TOKEN) ?? [];
 
-  window.Stemmer = class {
-    #porter = new PorterStemmer();
+  // The tokens with the borders between words, so that phrases can be compared.
+  const phraseOf = (text) => ` ${tokensOf(text).join(" ")} `;
 
-    stemWord(word) {
-      return /^[a-z]+$/.test(word) ? this.#porter.stemWord(word) : word;
-    }
-  };
+  let sections = [];
+  let words = new Set(); // all words but the Chinese ones
+  let synonyms = new Map(); // from a name to the names that mean the same
+  let occurs = () => false; // whether a run of ideographs stands anywhere
 
-  // What follows replaces parts of Sphinx's search that assume words between spaces.
-  let phrase = ""; // the last query, as titles and excerpts are compared with it
-
-  const squeeze = (text) => text.toLowerCase().replace(/[\s_-]+/g, "");
-
-  // Highlight whole words of the query, not the pairs of characters they are found by.
-  const parseQuery = Search._parseQuery;
-  Search._parseQuery = (query) => {
-    phrase = query.trim().toLowerCase();
-    const [text, terms, excluded, , objects] = parseQuery(query);
-    const words = queryTokens(query).map((token) => token.toLowerCase());
-    const highlight = new Set(words.filter((word) => !stopwords.has(word)));
-    localStorage.setItem("sphinx_highlight_terms", [...highlight].join(" "));
-    return [text, terms, excluded, highlight, objects];
-  };
-
-  const OFTEN = "\ue000"; // marks terms that a page has often (chinese_search.py)
-
-  const filesOf = (index, word) =>
-    Object.hasOwn(index, word) ? [index[word]].flat() : [];
-
-  // Return a map from file to score. Part of a word counts where no whole word matches.
-  const scoresOf = (word) => {
-    const { terms, titleterms } = Search._index;
-    const scores = new Map();
-    const add = (files, score) => files.forEach((file) => scores.set(file, score));
-    add(filesOf(terms, word), Scorer.term);
-    add(filesOf(titleterms, word), Scorer.title);
-    if (scores.size === 0 && word.length > 2) {
-      const containing = (index) =>
-        Object.keys(index)
-          .filter((term) => term.includes(word))
-          .flatMap((term) => filesOf(index, term));
-      add(containing(terms), Scorer.partialTerm);
-      add(containing(titleterms), Scorer.partialTitle);
-    }
-    for (const often of [OFTEN, OFTEN + OFTEN])
-      for (const file of filesOf(terms, often + word))
-        if (scores.has(file)) scores.set(file, scores.get(file) + 2);
-    return scores;
-  };
-
-  // Every term must occur. Sphinx lets terms of one or two letters be absent.
-  Search.performTermsSearch = (searchTerms) => {
-    const { docnames, filenames, titles } = Search._index;
-    const found = [...searchTerms].map(scoresOf);
-    const files = found.length ? [...found[0].keys()] : [];
-    return files
-      .filter((file) => found.every((scores) => scores.has(file)))
-      .map((file) => {
-        const sum = found.reduce((total, scores) => total + scores.get(file), 0);
-        const name = [docnames[file], titles[file], "", null];
-        return [...name, sum / found.length, filenames[file], SearchResultKind.text];
+  const load = ({ pages, names }) => {
+    sections = pages.flatMap(([page, url, entries]) => {
+      const path = [];
+      return entries.map(([level, anchor, title, text]) => {
+        path.splice(level - 1, Infinity, title);
+        const href = anchor ? `${url}#${anchor}` : url;
+        return { page, href, level, title, path: [...path], text };
       });
+    });
+    for (const section of sections) {
+      section.heading = phraseOf(section.title);
+      section.above = phraseOf(section.path.slice(0, -1).join(" "));
+      section.phrases = phraseOf(`${section.title} ${section.text}`);
+      section.counts = new Map();
+      for (const word of section.phrases.split(" "))
+        section.counts.set(word, (section.counts.get(word) ?? 0) + 1);
+      for (const word of section.counts.keys()) if (!IS_HAN.test(word)) words.add(word);
+    }
+    words.delete("");
+    const memory = new Map();
+    occurs = (run) => {
+      if (!memory.has(run))
+        memory.set(run, sections.some((section) => section.phrases.includes(run)));
+      return memory.get(run);
+    };
+    for (const group of names)
+      for (const name of group) {
+        const key = phraseOf(name);
+        const others = group.filter((other) => other !== name);
+        synonyms.set(key, [...(synonyms.get(key) ?? []), ...others]);
+      }
   };
 
-  // First the pages with the query in their title or file name (which is the English
-  // name of the topic), then sections and other titles, then the glossary, then text.
-  Scorer.score = ([docname, title, anchor, , score, , kind]) => {
-    if (kind === SearchResultKind.index) return Math.min(score, 12);
-    const names = anchor === "" ? [title, docname] : [];
-    const named = names.some((name) => squeeze(name).includes(squeeze(phrase)));
-    return named ? score + 10 : score;
+  // -- Reading a query --------------------------------------------------------------
+  // A run that stands nowhere is cut into the longest pieces that do; [] if it cannot.
+  const piecesOf = (run) => {
+    if (occurs(run)) return [run];
+    for (let end = run.length - 1; end >= 2; end--) {
+      if (!occurs(run.slice(0, end))) continue;
+      const rest = run.length - end >= 2 ? piecesOf(run.slice(end)) : [];
+      if (rest.length) return [run.slice(0, end), ...rest];
+    }
+    return [];
   };
 
-  // A page of which entries of the glossary are hits is not a hit as a whole as well.
-  const performSearch = Search._performSearch;
-  Search._performSearch = (...parsed) => {
-    const results = performSearch(...parsed);
-    const isEntry = ([, , , , , , kind]) => kind === SearchResultKind.index;
-    const entries = new Set(results.filter(isEntry).map(([docname]) => docname));
-    return results.filter(
-      (result) => isEntry(result) || result[2] !== "" || !entries.has(result[0]),
-    );
+  const runsOf = (run) => {
+    if (occurs(run)) return [run];
+    const parts = run.split(ASKED).filter((part) => part);
+    const pieces = parts.map(piecesOf);
+    return pieces.every((piece) => piece.length) && parts.length ? pieces.flat() : [run];
   };
 
-  // The article without its navigation; a formula once, not also as its source.
-  Search.htmlToText = (html, anchor) => {
-    const page = new DOMParser().parseFromString(html, "text/html");
-    const noise = ".headerlink, .katex-mathml, script, style, button";
-    page.querySelectorAll(noise).forEach((element) => element.remove());
-    const article = page.querySelector("article") ?? page.querySelector("[role=main]");
-    const section = anchor && page.getElementById(decodeURIComponent(anchor.slice(1)));
-    return ((section || article)?.textContent ?? "").replace(/\s+/g, " ").trim();
+  // For a word, the words of the book that answer it, and how well each does.
+  const answersTo = (word) => {
+    const stem = word.length > 4 ? word.replace(ENDING, "") : word;
+    const isForm = (other) =>
+      stem.length > 3 && other.startsWith(stem) && other.length <= stem.length + 5;
+    const grade = (other) => {
+      if (other === word) return 1;
+      if (isForm(other)) return 0.8;
+      if (word.length > 2 && other.startsWith(word)) return 0.5;
+      return word.length > 3 && other.includes(word) ? 0.2 : 0;
+    };
+    return [...words].map((other) => [other, grade(other)]).filter(([, g]) => g);
   };
 
-  Search.makeSearchSummary = (html, keywords, anchor) => {
-    const text = Search.htmlToText(html, anchor);
-    const textLower = text.toLowerCase();
-    const found = [phrase, ...queryTokens(phrase), ...keywords]
-      .map((word) => textLower.indexOf(word.toLowerCase()))
-      .find((position) => position >= 0);
-    const start = Math.max((found ?? 0) - 40, 0);
-    const end = start + 120;
-    const summary = document.createElement("p");
-    summary.classList.add("context");
-    const before = start > 0 ? "…" : "";
-    const after = end < text.length ? "…" : "";
-    summary.textContent = before + text.slice(start, end) + after;
-    return summary;
+  const readWord = (word) => {
+    if (!IS_HAN.test(word)) {
+      const answers = answersTo(word);
+      const inText = (text) =>
+        Math.max(0, ...answers.map(([w, g]) => (text.includes(` ${w} `) ? g : 0)));
+      const inSection = ({ counts }) =>
+        answers.reduce((sum, [w, g]) => sum + g * (counts.get(w) ?? 0), 0);
+      return { inText, inSection, shown: answers.map(([w]) => w) };
+    }
+    const inText = (text) => (text.includes(word) ? 1 : 0);
+    const inSection = ({ phrases }) => phrases.split(word).length - 1;
+    return { inText, inSection, shown: [word] };
   };
 
-  // A browser refuses to fetch pages from file://, with an error in the console.
-  if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  const read = (query) => {
+    const tokens = tokensOf(query);
+    const said = tokens.filter((token) => !UNSAID.has(token));
+    const asked = said.length ? said : [];
+    const cut = asked.flatMap((token) => (IS_HAN.test(token) ? runsOf(token) : [token]));
+    return { phrase: ` ${tokens.join(" ")} `, words: cut.map(readWord) };
+  };
+
+  // -- Finding ----------------------------------------------------------------------
+  const contains = (text, phrase) =>
+    text.includes(IS_HAN.test(phrase.trim()) ? phrase.trim() : phrase);
+
+  // 0 unless each word stands in the section or in the headings above it.
+  const scoreOf = (section, { phrase, words: asked }) => {
+    let score = 0;
+    for (const { inText, inSection } of asked) {
+      const count = inSection(section);
+      const above = inText(section.above);
+      if (!count && !above) return 0;
+      score += 12 * inText(section.heading) + 4 * above + 3 * Math.log2(1 + count);
+    }
+    score /= asked.length;
+    if (section.counts.size && contains(section.phrases, phrase)) score += 8;
+    if (contains(section.heading, phrase)) score += section.level === 1 ? 30 : 15;
+    if (section.heading === phrase) score += 10;
+    return score;
+  };
+
+  const MANY = 3; // sections that are shown of one page
+
+  const findPages = (read_) => {
+    const pages = new Map();
+    if (!read_.words.length) return pages;
+    for (const section of sections) {
+      const score = scoreOf(section, read_);
+      if (!score) continue;
+      if (!pages.has(section.page)) pages.set(section.page, []);
+      pages.get(section.page).push({ section, score });
+    }
+    return pages;
+  };
+
+  // Words that stand apart from each other in one page: it is a hit, after the others.
+  const findApart = ({ words: asked }) => {
+    const hits = new Map();
+    for (const page of new Set(sections.map((section) => section.page))) {
+      const inside = sections.filter((section) => section.page === page);
+      const has = ({ inSection }) => inside.some((section) => inSection(section));
+      if (asked.length < 2 || !asked.every(has)) continue;
+      const matched = (section) => asked.filter((w) => w.inSection(section)).length;
+      const best = inside.reduce((a, b) => (matched(b) > matched(a) ? b : a));
+      hits.set(page, [{ section: best, score: 1 }]);
+    }
+    return hits;
+  };
+
+  // A page that speaks of it in many sections comes before one that mentions it once.
+  const rank = (hits) => {
+    hits.sort((a, b) => b.score - a.score);
+    const spread = Math.log2(hits.reduce((sum, { score }) => sum + Math.min(score, 20), 1));
+    return { hits: hits.slice(0, MANY), score: hits[0].score + 3 * spread };
+  };
+
+  const find = (query) => {
+    const asked = read(query);
+    const others = (synonyms.get(asked.phrase) ?? []).map(read);
+    let pages = new Map();
+    for (const [reading, weight] of [[asked, 1], ...others.map((other) => [other, 0.7])])
+      for (const [page, hits] of findPages(reading)) {
+        const known = new Map((pages.get(page) ?? []).map((hit) => [hit.section, hit]));
+        for (const { section, score } of hits)
+          if (!(known.get(section)?.score > score * weight))
+            known.set(section, { section, score: score * weight });
+        pages.set(page, [...known.values()]);
+      }
+    if (!pages.size) pages = findApart(asked);
+    const shown = [asked, ...others].flatMap(({ words: w }) => w.flatMap((x) => x.shown));
+    const ranked = [...pages].map(([page, hits]) => ({ page, ...rank(hits) }));
+    ranked.sort((a, b) => b.score - a.score);
+    return ranked.map(({ page, hits }) => ({
+      page,
+      hits: hits.map(({ section }) => ({
+        href: section.href,
+        path: section.path,
+        title: marked(section.title, shown),
+        excerpt: excerpt(section.text, shown),
+      })),
+    }));
+  };
+
+  // -- Showing ----------------------------------------------------------------------
+  // Cut a text into pieces, [text, whether it was asked for].
+  const marked = (text, shown) => {
+    const places = matches(text, shown);
+    const pieces = [];
+    let end = 0;
+    for (const [from, to] of places) {
+      if (from < end) continue;
+      if (from > end) pieces.push([text.slice(end, from), false]);
+      pieces.push([text.slice(from, to), true]);
+      end = to;
+    }
+    if (end < text.length) pieces.push([text.slice(end), false]);
+    return pieces;
+  };
+
+  const matches = (text, shown) => {
+    const han = shown.filter((word) => IS_HAN.test(word));
+    const latin = new Set(shown.filter((word) => !IS_HAN.test(word)));
+    const places = [];
+    // A folded character may be longer than itself: compare token by token.
+    for (const { 0: token, index } of text.matchAll(TOKEN)) {
+      if (latin.has(fold(token))) places.push([index, index + token.length]);
+      if (IS_HAN.test(token))
+        for (const word of han)
+          for (let at = token.indexOf(word); at >= 0; at = token.indexOf(word, at + 1))
+            places.push([index + at, index + at + word.length]);
+    }
+    return places.sort((a, b) => a[0] - b[0] || b[1] - a[1]);
+  };
+
+  const BEFORE = 24;
+  const LENGTH = 110;
+
+  // The stretch of the text that has the most of what was asked for.
+  const excerpt = (text, shown) => {
+    const places = matches(text, shown);
+    const kinds = ([from]) => {
+      const near = places.filter(([a]) => a >= from && a < from + LENGTH - BEFORE);
+      return new Set(near.map(([a, b]) => text.slice(a, b).toLowerCase())).size;
+    };
+    let best = places[0] ?? [0, 0];
+    for (const place of places.slice(0, 200)) if (kinds(place) > kinds(best)) best = place;
+    const start = best[0] > BEFORE ? best[0] - BEFORE : 0;
+    const end = Math.min(start + LENGTH, text.length);
+    const cut = (start ? "…" : "") + text.slice(start, end) + (end < text.length ? "…" : "");
+    return marked(cut, shown);
+  };
+
+  return { load, find, tokensOf };
 })();

@@ -319,9 +319,9 @@ def _open_solution_latex(self: LaTeXTranslator, node: Solution) -> None:
     exercise = _target(self, node["refid"])
     number = self.config.numfig_format["exercise"] % rf"\ref*{{{exercise}}}"
     self.body.append(
-        rf"\begin{{booksolution}}{{\hyperref[{exercise}]{{{number}}}}}"
-        + self.hypertarget(f"solution-{node['refid']}")
-        + "%\n"
+        rf"\begin{{booksolution}}{{\hyperref[{exercise}]{{{number}}}"
+        + self.hypertarget(f"solution-{node['refid']}")  # within: no break behind it
+        + "}%\n"
     )
 
 

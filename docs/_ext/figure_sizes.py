@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
+WIDE = 480  # pixels; 30rem
 PIXELS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "in": 96.0}
 
 

@@ -1,7 +1,7 @@
 """`{interactive}`: a figure with controls, fed from an experiment's JSON.
 
-The body is the static figure, shown in print and without JavaScript. When a reader comes
-near it, ``_static/interactive.js`` loads the data and then the figure's own script
+The body is the static figure, shown in print and without JavaScript. When a reader
+comes near it, ``_static/interactive.js`` loads the data and the figure's own script
 ``_static/interactive/<name>.js``, which is given its container and the data::
 
     window.interactive["gumbel-softmax"] = (container, data) => { ... };

@@ -69,8 +69,8 @@ USE_DOLLARS = (
 OPENING = tuple("（《〈「『【“‘([")
 CLOSING = tuple("，。、；：？！）》〉」』】”’…,.;:?!)]")
 
-# The TeX that nobody sees is a sixteenth of a chapter's weight; HTML knows what <math> is
-# without the name space.
+# The TeX that nobody sees is a sixteenth of a chapter's weight; HTML knows what <math>
+# is without the name space.
 UNSEEN = re.compile(
     r'(?<=<math) xmlns="[^"]*"|<semantics>|<annotation\b.*?</annotation></semantics>',
     re.DOTALL,
@@ -309,7 +309,6 @@ def add_assets(app: Sphinx) -> None:
     shutil.copytree(KATEX, target, ignore=build_only, dirs_exist_ok=True)
     app.add_css_file("katex/katex.min.css", priority=500)
     app.add_css_file("equations.css", priority=600)
-    app.add_js_file("equations.js", priority=600, loading_method="defer")
 
 
 def shorten_title(

@@ -6,9 +6,12 @@ The appendix lists the tests that check the book's equations.
 from __future__ import annotations
 
 import math
+import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chapter_citation import edition_of
 from chapter_numbers import UNNUMBERED, Unnumbered
 from checks import checks_appendix
 from docutils import nodes
@@ -26,8 +29,11 @@ PREAMBLE = Path(__file__).resolve().parent.parent / "_latex" / "preamble.tex"
 
 APPENDIX = "附录：编号公式与检验它们的测试"
 
-# Heights of a table's row and of what stands around a table, in lines of code.
-ROW, AROUND = 1.4, 1.5
+# Heights of a table's row, of a line of text and of what stands around a block, in
+# lines of code; characters of such a line; and the highest box that is kept whole.
+ROW, TEXT, AROUND = 1.4, 1.5, 1.5
+CHARACTERS = 40
+HIGHEST = 24
 TITLES = (nodes.title, FoldedTitle)
 
 # Options of Sphinx's own styles: a text of 42 characters a line, quiet boxes.
@@ -37,6 +43,7 @@ SPHINX_SETUP = ", ".join(
         "vmargin={1in,1in}",
         "iconpackage=none",
         "TitleColor={named}{black}",
+        r"HeaderFamily=\sffamily\bfseries\hypersetup{linkcolor=black}",
         "InnerLinkColor={HTML}{0B5D8F}",
         "OuterLinkColor={HTML}{0B5D8F}",
         "pre_background-TeXcolor={HTML}{F5F7F9}",
@@ -87,6 +94,27 @@ class KeepTables(SphinxPostTransform):
                 keep(table, ROW * rows + AROUND)
 
 
+class KeepBoxes(SphinxPostTransform):
+    """Keep a box of a few lines on one page."""
+
+    default_priority = 900
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Look at the boxes of the whole book."""
+        for box in list(self.document.findall(nodes.Admonition)):
+            pieces = list(box.findall(nodes.TextElement))
+            own = (p for p in pieces if not isinstance(p.parent, nodes.TextElement))
+            lines = TEXT * sum(text_lines(piece) for piece in own) + 2 * AROUND
+            if lines <= HIGHEST:
+                keep(box, lines)
+
+
+def text_lines(paragraph: nodes.TextElement) -> int:
+    """Return about how many lines a paragraph takes."""
+    return math.ceil(len(paragraph.astext()) / CHARACTERS)
+
+
 class AppendChecks(SphinxPostTransform):
     """Let the tables of checks be the last chapter, unless a page has them."""
 
@@ -107,12 +135,16 @@ class AppendChecks(SphinxPostTransform):
 
 def complete_config(app: Sphinx, config: Config) -> None:
     """Set what LaTeX needs; an entry of conf.py's latex_elements goes before ours."""
+    root = Path(app.confdir).parent
     repository = config.repository_url.replace("%", r"\%").replace("#", r"\#")
     preamble = [
         _define("booktitle", _escape(config.project)),
         _define("bookauthor", _escape(config.author)),
         _define("bookversion", _escape(config.release)),
+        _define("bookyear", edition_of(config, root).year),
+        _define("bookbuiltwith", _built_with()),
         _define("bookrepository", repository),
+        *_date(root),
         PREAMBLE.read_text(encoding="utf-8"),
         latex_macros(config.katex_macros),
         config.latex_elements.get("preamble", ""),
@@ -123,6 +155,25 @@ def complete_config(app: Sphinx, config: Config) -> None:
     config.latex_docclass = {"manual": "ctexbook"}
     config.latex_table_style = ["booktabs"]
     config.latex_domain_indices = config.latex_use_xindy = False
+
+
+def _date(root: Path) -> list[str]:
+    """Define the day of the last commit as the book's date; without git it is today.
+
+    Two builds of a commit are one edition, whatever day it is.
+    """
+    command = ["git", "log", "-1", "--format=%cs"]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    year, month, day = map(int, done.stdout.decode().split("-"))
+    return [_define("bookdate", f"{year} 年 {month} 月 {day} 日")]
+
+
+def _built_with() -> str:
+    tools = {"Sphinx": "sphinx", "MyST": "myst-parser"}
+    return "，".join(f"{name} {version(package)}" for name, package in tools.items())
 
 
 def _escape(text: str) -> str:
@@ -147,5 +198,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(keep_together, latex=(_keep_together, None))
     app.add_post_transform(AppendChecks)
     app.add_post_transform(KeepTables)
+    app.add_post_transform(KeepBoxes)
     app.connect("config-inited", complete_config, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,10 +24,11 @@ THEME_SHEET = "styles/pydata-sphinx-theme.css"
 SHEETS = (THEME_SHEET, "sphinx-design.min.css")
 # By the name of the font; what the theme's templates and scripts use, in any setting.
 ICONS = {
-    "solid": (
-        "angle-left angle-right arrow-up bars chevron-down circle-half-stroke code"
-        " download file lightbulb list magnifying-glass moon pencil-alt sun xmark"
-    ).split(),
+    "solid": [
+        *("angle-left", "angle-right", "arrow-up", "bars", "chevron-down"),
+        *("circle-half-stroke", "code", "download", "file", "lightbulb", "list"),
+        *("magnifying-glass", "moon", "pencil-alt", "sun", "xmark"),
+    ],
     "brands": ["bitbucket", "github", "gitlab"],
 }
 UNUSED = (
@@ -38,7 +39,9 @@ UNUSED = (
     "scripts/fontawesome.js*",
     "vendor/fontawesome",
 )
-FONT = re.compile(r"url\(\.\./vendor/fontawesome/webfonts/fa-(solid|brands)-\d+\.woff2\)")
+FONT = re.compile(
+    r"url\(\.\./vendor/fontawesome/webfonts/fa-(solid|brands)-\d+\.woff2\)"
+)
 OTHER_FONT = re.compile(r"@font-face\{[^}]*/vendor/fontawesome/[^}]*\}")
 
 COMMENT = re.compile(r"(/\*.*?\*/)", re.DOTALL)

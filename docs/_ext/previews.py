@@ -1,10 +1,10 @@
 """What links lead to, at hand: equations, figures, tables, terms, bibliography entries.
 
 ``_static/previews.js`` shows the target of a link in a box beside it. What stands on
-the same page it copies; for the rest this extension writes ``_static/previews/<page>.js``
-with those elements of a page that another page links to (a script, because a page that
-is read from a file may not fetch). They are cut out of the finished HTML of all pages,
-so that an incremental build gives what a fresh one gives.
+the same page it copies. For the rest this extension writes ``_static/previews/*.js``
+(scripts: a page that is read from a file may not fetch), for each page those elements
+that another page links to. They are cut out of the finished HTML of all pages, so that
+an incremental build gives what a fresh one gives.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ def elements(html: str) -> Iterator[tuple[str, str]]:
     """Yield id and HTML of what can be shown: of a term, all up to its explanation."""
     for match in TARGET.finditer(html):
         tag = "dd" if match["tag"] == "dt" else match["tag"]
-        yield unescape(match["id"]), html[match.start() : _end(html, match.start(), tag)]
+        end = _end(html, match.start(), tag)
+        yield unescape(match["id"]), html[match.start() : end]
 
 
 def _end(html: str, start: int, tag: str) -> int:
-    """Return where the first ``tag`` after ``start`` ends."""
+    """Return where the first element ``tag`` after ``start`` ends."""
     depth = 0
     for match in re.compile(rf"<(/?){tag}\b[^>]*>").finditer(html, start):
         depth += -1 if match[1] else 1
@@ -73,7 +74,7 @@ def previews(pages: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def write_previews(app: Sphinx, exception: Exception | None) -> None:
-    """Write a script for each page that is linked to; remove those of earlier builds."""
+    """Write a script for each page that is linked to; remove older ones."""
     if exception or app.builder.name != "html":
         return
     output = Path(app.outdir)
@@ -92,7 +93,7 @@ def write_previews(app: Sphinx, exception: Exception | None) -> None:
 
 def _script(page: str, found: dict[str, str]) -> str:
     name, data = (json.dumps(each, ensure_ascii=False) for each in (page, found))
-    return f"bookPreviews[{name}] = {data};\n"
+    return f"(window.bookPreviews ??= {{}})[{name}] = {data};\n"
 
 
 def add_assets(app: Sphinx) -> None:

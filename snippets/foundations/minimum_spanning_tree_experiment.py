@@ -489,7 +489,8 @@ def draw_moons(record: Recorder) -> None:
             dist = mutual_reachability(dist, NEIGHBOURS)
         if "k-means" not in title:
             draw_tree(axes, x, *tree_of(dist), cut="heaviest" in title)
-        axes.scatter(*x.T, s=5, color=MOON_COLORS[labels + 1], zorder=2)
+        for label, color in enumerate(MOON_COLORS, start=-1):
+            axes.plot(*x[labels == label].T, ".", color=color, markersize=3.5, zorder=2)
         axes.set(title=title, aspect="equal")
         axes.axis("off")
     alone = noisy[found["noisy"]["cut"] == np.bincount(found["noisy"]["cut"]).argmin()]
@@ -501,11 +502,13 @@ def draw_tree(
     axes: Axes, x: np.ndarray, edges: Sequence, weights: Sequence[float], cut: bool
 ) -> None:
     """Draw a tree through the points, its heaviest edge dashed if it is cut."""
-    for i, (u, v) in enumerate(edges):
-        heaviest = cut and i == int(np.argmax(weights))
-        axes.plot(*x[[u, v]].T, color=VERMILION if heaviest else GREY, zorder=1,
-                  linewidth=1.8 if heaviest else 0.6,
-                  linestyle="--" if heaviest else "-")  # fmt: skip
+    heaviest = int(np.argmax(weights))
+    rest = [edge for i, edge in enumerate(edges) if not (cut and i == heaviest)]
+    broken = np.full((len(rest), 3, 2), np.nan)  # one path for all: a small file
+    broken[:, :2] = x[np.array(rest)]
+    axes.plot(*broken.reshape(-1, 2).T, color=GREY, linewidth=0.6, zorder=1)
+    if cut:
+        axes.plot(*x[[*edges[heaviest]]].T, "--", color=VERMILION, linewidth=1.8)
 
 
 # --- an image -------------------------------------------------------------------------

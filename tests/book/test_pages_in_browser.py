@@ -17,6 +17,7 @@ PAGES = sorted(
 )
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 360, "height": 740}
+WIDTHS = (1920, 1280, 768, 360)  # pixels
 
 # The sum of all shifts so far, once fonts have arrived and layout has come to rest.
 LAYOUT_SHIFT = """
@@ -113,11 +114,20 @@ def test_a_page_over_http(
     page = reading.page
     assert page.evaluate(LAYOUT_SHIFT) <= 0.02
     assert page.evaluate(BROKEN_IMAGES) == []
-    for viewport in (WIDE, NARROW):
-        page.set_viewport_size(viewport)
-        for scheme in ("light", "dark"):
-            assert_light_or_dark(page, scheme)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(STICKING_OUT) == []
+    for scheme in ("light", "dark"):
+        assert_light_or_dark(page, scheme)
     assert reading.problems == []
+
+
+@pytest.mark.parametrize("docname", PAGES)
+def test_late_fonts_do_not_move_a_page_on_a_phone(
+    docname: str, http_site: str, visit: Callable[..., Any]
+) -> None:
+    page = visit(f"{http_site}/{docname}.html", viewport=NARROW).page
+    assert page.evaluate(LAYOUT_SHIFT) <= 0.02
 
 
 @pytest.mark.parametrize("docname", PAGES)

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,6 +25,7 @@ TOOLS = ("pdftotext", "pdfinfo", "pdffonts", "pdfimages", "pdftohtml")
 INPUTS = {".md", ".py", ".tex", ".json", ".toml", ".pdf"}
 MARGIN = 75.5  # points, 1.05 inches less some rounding
 A4 = (595.28, 841.89)
+LARGEST = 8_000_000  # bytes
 HEAD, FOOT = 66, 780  # the text of a page stands between them
 PAGES = sorted(
     path.relative_to(ROOT / "docs").with_suffix("").as_posix()
@@ -81,7 +83,7 @@ def text(pdf: Path) -> str:
 @pytest.fixture(scope="session")
 def squeezed(text: str) -> str:
     """Return all text without blanks."""
-    return re.sub(r"\s", "", text)
+    return re.sub(r"\s", "", text).replace("⋯", "…")  # three dots, in any font
 
 
 @pytest.fixture(scope="session")
@@ -157,26 +159,66 @@ def test_every_page_of_the_book_is_there(squeezed: str) -> None:
         assert re.sub(r"\s", "", title) in squeezed, page
 
 
-def test_bookmarks_follow_parts_and_chapters(pdf: Path) -> None:
-    outline = poppler("pdftohtml", "-xml", "-i", "-stdout", pdf).partition("<outline>")
-    tree = ElementTree.fromstring(outline[1] + outline[2].replace("</pdf2xml>", ""))
-    titles = [item.text for item in tree if item.tag == "item"]
+@pytest.fixture(scope="session")
+def xml(pdf: Path) -> str:
+    """Return the pages with their links, and the bookmarks."""
+    return poppler("pdftohtml", "-xml", "-i", "-stdout", pdf)
+
+
+@pytest.fixture(scope="session")
+def outline(xml: str) -> ElementTree.Element:
+    """Return the bookmarks: an item, then an outline of what is below it."""
+    _, start, rest = xml.partition("<outline>")
+    return ElementTree.fromstring(start + rest.replace("</pdf2xml>", ""))
+
+
+def test_bookmarks_follow_parts_and_chapters(outline: ElementTree.Element) -> None:
+    titles = [item.text for item in outline if item.tag == "item"]
     parts = [index.parent for index in sorted((ROOT / "docs").glob("*/index.md"))]
     assert sum(title.startswith("第") for title in titles) == len(parts)
     assert {"前言", "符号", "术语", "参考文献"} <= set(titles)
     chapters = [
-        item.text for part in tree.findall("outline") for item in part.findall("item")
+        item.text
+        for part in outline.findall("outline")
+        for item in part.findall("item")
     ]
     assert len(chapters) == len(CHAPTERS)
     assert all(re.match(r"第.+章\s", chapter) for chapter in chapters)
+
+
+def test_unnumbered_chapters_stand_beside_the_parts_in_the_bookmarks(
+    outline: ElementTree.Element,
+) -> None:
+    index = (ROOT / "docs/index.md").read_text("utf-8")
+    roots = re.search(r"```\{toctree\}\n(?::.*\n)*\n(.*?)\n```", index, re.DOTALL)[1]
+    titles = [item.text or "" for item in outline if item.tag == "item"]
+    assert len(titles) == len(roots.split()) + 1
+    assert titles[-1].startswith("附录：")
+    for page, shown in zip(roots.split(), titles, strict=False):
+        source = (ROOT / f"docs/{page}.md").read_text("utf-8")
+        title = re.search(r"^# (.+)$", source, re.MULTILINE)[1]
+        number = r"第.+部分\s*" if page.endswith("/index") else ""
+        assert re.fullmatch(number + re.escape(title), shown)
 
 
 def test_title_page_and_colophon(text: str) -> None:
     title, colophon = text.split("\f")[:2]
     assert re.search(r"版本 *\d+\.\d+", title)
     assert re.search(r"\d{4} *年", title)
-    for wanted in ("CC BY-SA 4.0", "Apache-2.0", "©"):
+    for wanted in ("CC BY-SA 4.0", "Apache-2.0", "©", "[M]", "勘误", "Noto", "XeTeX"):
         assert wanted in colophon
+    days = [
+        re.search(r"(\d{4}) *年 *(\d+) *月 *(\d+) *日", t) for t in (title, colophon)
+    ]
+    assert days[0].groups() == days[1].groups()
+
+
+def test_the_book_is_not_too_large_to_send(pdf: Path, record_property) -> None:
+    pages = int(re.search(r"Pages: +(\d+)", poppler("pdfinfo", pdf))[1])
+    record_property("pages", pages)
+    record_property("bytes", pdf.stat().st_size)
+    assert pages > 5 * len(CHAPTERS)
+    assert pdf.stat().st_size <= LARGEST
 
 
 def test_running_heads_name_chapter_and_section(text: str) -> None:
@@ -283,7 +325,7 @@ def printed_numbers(pdf: Path) -> dict[str, str]:
     )
     kinds = r"(eq|fig|tab|lst|code|ex)-"
     return {
-        f"{page}#{name}": number
+        f"{page}#{name.replace('_', '-')}": number
         for page, name, number in labels
         if re.match(kinds, name)
     }
@@ -332,13 +374,92 @@ def test_captions_print_their_numbers(
     assert set(re.findall(rf"^{name}(\d+\.\d+)", keys, re.MULTILINE)) == expected
 
 
+def bare(text: str) -> str:
+    """Return a text without tags, blanks, hyphens and apostrophes."""
+    return re.sub(r"<.*?>|[\s\-'’]", "", text)
+
+
+def test_references_to_equations_and_papers_can_be_clicked(
+    xml: str, html: dict[str, BeautifulSoup]
+) -> None:
+    pages = r'<a href="[^"]*#\d+">(.*?)</a>'
+    cited = bare("".join(re.findall(pages, unescape(xml))))
+    numbers = set(re.findall(rf"\((?:</a>)?(?:</text>\s*<text[^>]*>)?{pages}", xml))
+    references = [
+        re.sub(r"\s", "", link.text)
+        for article in html.values()
+        for link in article.select('p a.reference[href*="#"]')
+        if re.fullmatch(r"\(\d+\.\d+\)|\w.*\d{4}", link.text.strip())
+    ]
+    assert len(references) > 10 * len(CHAPTERS)
+    dead = {
+        r for r in references if r.strip("()") not in numbers and bare(r) not in cited
+    }
+    assert dead == set()
+
+
+# -- Pages
+
+
+def section_pages(pdf: Path) -> dict[str, int]:
+    """Return the page on which each numbered section begins."""
+    aux = pdf.with_suffix(".aux").read_text("utf-8")
+    pattern = r"\{section\}\{\\numberline \{([\d.]+)\}.*\}\{(\d+)\}\{section\."
+    return {number: int(page) for number, page in re.findall(pattern, aux)}
+
+
+def test_figures_stay_in_their_sections(
+    pdf: Path, html: dict[str, BeautifulSoup]
+) -> None:
+    """At most a figure stands at the head of the page where the next one begins."""
+    pages = section_pages(pdf)
+    numbers = list(pages)
+    aux = pdf.with_suffix(".aux").read_text("utf-8")
+    placed = re.findall(r"\\newlabel\{[\w/]+:(fig-[\w-]+)\}\{\{[\d.]+\}\{(\d+)\}", aux)
+    stands = {label: int(page) for label, page in placed}
+    seen = 0
+    for page in CHAPTERS:
+        for figure in html[page].select("figure[id^=fig-]"):
+            title = figure.find_previous("h2")
+            number = title and re.match(r"[\d.]+", title.text.strip())
+            if not number or figure.find_parent(class_="solution"):
+                continue  # before the first section, or printed behind the last one
+            number = number[0].rstrip(".")
+            following = numbers[numbers.index(number) + 1 :][:1]
+            last = pages[following[0]] if following else stands[figure["id"]]
+            assert pages[number] <= stands[figure["id"]] <= last, figure["id"]
+            seen += 1
+    assert seen >= len(CHAPTERS)
+
+
+def test_no_title_ends_a_page(
+    lines: list[Line], html: dict[str, BeautifulSoup]
+) -> None:
+    titles = {
+        re.sub(r"[\s#]", "", title.text)
+        for article in html.values()
+        for title in article.select("h2, h3, .exercise-title")
+    }
+    ends = [above for above, below in pairwise(lines) if above.page != below.page]
+    assert len(ends) > 5 * len(CHAPTERS)
+    wrong = [
+        (line.page, line.key)
+        for line in ends
+        if line.key in titles or re.fullmatch(r"练习\d+\.\d+", line.key)
+    ]
+    assert wrong == []
+
+
 # -- Code
 
 
 def displayed_listings(html: dict[str, BeautifulSoup]) -> list[list[str]]:
     """Return the lines of every listing, without empty ones."""
     blocks = [
-        b for article in html.values() for b in article.select("div.highlight pre")
+        block
+        for article in html.values()
+        for block in article.select("div.highlight pre")
+        if not block.find_parent(class_=["rule-example", "chapter-end"])
     ]
     return [[line for line in b.text.splitlines() if line.strip()] for b in blocks]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
@@ -33,10 +34,21 @@ $$ (eq-one)
 |---|
 | 3 |
 """
+BOXES = f"""
+:::{{admonition}} 短
+{"字" * 41}
+
+- {"字" * 40}
+:::
+
+:::{{admonition}} 长
+{"字" * 41 * 16}
+:::
+"""
 FILES = {
     "docs/index.md": "# 书\n\n```{toctree}\npart/index\n```\n",
     "docs/part/index.md": "# 部\n\n```{toctree}\n:numbered:\none\n```\n",
-    "docs/part/one.md": CHAPTER,
+    "docs/part/one.md": CHAPTER + BOXES,
     "tests/part/test_one.py": TEST,
 }
 SETTINGS = {
@@ -79,9 +91,37 @@ def test_there_is_no_index(tex: str) -> None:
 
 
 def test_a_table_is_kept_with_the_title_of_its_fold(tex: str) -> None:
-    first, second = re.findall(r"\\bookkeep\{\d+\}%\n+(\\\w+(?:\{\w+\})?)", tex)
+    first, second, *_ = re.findall(r"\\bookkeep\{\d+\}%\n+(\\\w+(?:\{\w+\})?)", tex)
     assert first == r"\begin{bookfold}"
     assert second == r"\begin{savenotes}"
+
+
+def test_a_short_box_is_kept_on_one_page_and_a_long_one_may_break(tex: str) -> None:
+    title, two_lines, one_line, around = 1.5, 3, 1.5, 3
+    height = title + two_lines + one_line + around
+    short, long = re.findall(r"([^\n]*)\n+\\begin\{sphinxadmonition\}", tex)
+    assert short == rf"\bookkeep{{{height:.0f}}}%"
+    assert "bookkeep" not in long
+
+
+def test_the_book_is_dated_by_its_last_commit(tmp_path) -> None:
+    from latex_book import _date
+
+    assert _date(tmp_path) == []  # no git: TeX's today
+    commit = "-c user.name=x -c user.email=x@example.org commit -q --allow-empty -m x"
+    for command in ("init -q", commit):
+        subprocess.run(
+            ["git", *command.split()],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "GIT_COMMITTER_DATE": "2025-03-09T12:00:00Z"},
+            check=True,
+        )
+    assert _date(tmp_path) == [r"\newcommand{\bookdate}{2025 年 3 月 9 日}"]
+
+
+def test_the_colophon_knows_year_and_tools(tex: str) -> None:
+    assert re.search(r"\\newcommand\{\\bookyear\}\{(\d{4})?\}", tex)
+    assert re.search(r"\\bookbuiltwith\}\{Sphinx \d+\.\d+.*，MyST \d+\.\d+", tex)
 
 
 def test_the_appendix_is_the_last_chapter(tex: str) -> None:

@@ -102,4 +102,4 @@ def test_no_need_is_implied_by_another(needs):
 def test_most_chapters_stand_on_others(needs):
     first = [docname for docname, wanted in needs.items() if not wanted]
     assert "foundations/bias" in first
-    assert len(first) <= 4
+    assert len(first) < len(needs) / 2

@@ -1,9 +1,7 @@
 // Double descent on two sliders: the number of features and the ridge penalty. Every
 // number was computed by the chapter's experiment; this script only picks and draws.
-(() => {
+window.interactive["double-descent"] = (root, data) => {
   "use strict";
-  const root = document.currentScript.previousElementSibling;
-  const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const SVG = "http://www.w3.org/2000/svg";
   const TEST = "#D55E00", TRAIN = "#0072B2", OPTIMAL = "#56B4E9", SINGULAR = "#CC79A7";
   const LEFT = 34, RIGHT = 330;
@@ -127,4 +125,4 @@
   show();
   root.prepend(panel);
   root.classList.add("interactive-live");
-})();
+};

@@ -18,6 +18,7 @@ from snippets.foundations.minimum_spanning_tree.chow_liu import (
     mutual_information_matrix,
 )
 from snippets.foundations.minimum_spanning_tree.dense import prim_dense
+from snippets.generative.data import binarised_digits
 from tests.foundations.minimum_spanning_tree.graphs import spanning_trees
 
 KNOWN = [(0, 1), (0, 2), (1, 3), (1, 4), (2, 5), (5, 6), (5, 7)]
@@ -127,6 +128,20 @@ def test_independent_variables_seem_to_inform(states: int, n: int) -> None:
     g = stats.chi2_contingency(table, correction=False, lambda_="log-likelihood")
     information = mutual_information_matrix(x[:, :2])[0, 1].item()
     assert 2 * n * information == pytest.approx(g.statistic, abs=1e-9)
+
+
+def test_the_tree_of_the_digits() -> None:
+    """What the figure shows: first row tied to last, and a blank corner tied to all."""
+    train = binarised_digits().train.long()
+    information = mutual_information_matrix(train)
+    tree = chow_liu_tree(train)
+    far = [(u, v) for u, v in tree if max(abs(u // 8 - v // 8), abs(u % 8 - v % 8)) > 1]
+    far.sort(key=lambda edge: information[edge].item(), reverse=True)
+    assert [sorted((u // 8, v // 8)) for u, v in far[:2]] == [[0, 7], [0, 7]]
+    assert information[far[1]] > 2 * information[far[2]]
+    corner = [information[edge].item() for edge in tree if 0 in edge]
+    assert len(corner) > 5
+    assert max(corner) == 0
 
 
 # --- the distribution -----------------------------------------------------------------

@@ -103,7 +103,7 @@ def test_order_of_the_edges_does_not_matter() -> None:
 
 
 def test_a_split_ignores_small_pieces() -> None:
-    """On a line: 3 points, a loner, 3 points; the loner is cut off first."""
+    """On a line: 3 points, one alone, 3 points; the one alone is cut off."""
     x = np.array([0.0, 1, 2, 12, 20, 21, 22])[:, None]
     merges = single_linkage(*tree_of(x), 7)
     assert cut_heaviest(*tree_of(x), 7, 2) == [0, 0, 0, 1, 1, 1, 1]

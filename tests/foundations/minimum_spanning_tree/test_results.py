@@ -39,7 +39,8 @@ def test_order_of_the_contenders(results: dict) -> None:
     assert results["speedup_boruvka"] > 1.5
     assert results["speedup_arranged"] > 1.3
     assert results["slowdown_networkx"] > 1.5
-    assert results["slope_arranged"] < results["slope_kruskal"]
+    for name in ("kruskal", "prim", "networkx"):
+        assert results["slope_arranged"] < results[f"slope_{name}"]
 
 
 def test_a_timing_cannot_fail_a_rerun_on_a_slow_machine(content: dict) -> None:
@@ -87,8 +88,9 @@ def test_moons(results: dict) -> None:
     assert results["moon_seeds"] >= 10
     assert results["clean_cut_min"] > 0.99
     assert results["clean_kmeans_max"] < 0.35
-    assert results["noisy_cut_max"] < 0.05
-    assert results["noisy_reach_cut_max"] < 0.05
+    for name in ("cut", "reach_cut"):  # one point alone: exactly nothing
+        assert abs(results[f"noisy_{name}_min"]) < 0.005
+        assert abs(results[f"noisy_{name}_max"]) < 0.005
     assert 0.2 < results["noisy_kmeans_mean"] < 0.35
     assert results["noisy_split_mean"] > 0.8
     assert results["noisy_split_min"] < 0.4
@@ -103,14 +105,14 @@ def test_segments_get_fewer_with_the_scale(results: dict) -> None:
 
 
 def test_a_tree_of_coins_is_chance(results: dict) -> None:
-    assert results["coins_found"] > 2.5 * results["coins_chance"]
+    assert 2.7 < results["coins_found"] / results["coins_chance"] < 3
     assert results["coins_fresh_tree"] < -0.15
     assert -0.06 < results["coins_fresh_forest"] < 0
 
 
 def test_a_tree_of_pixels(results: dict) -> None:
     assert results["nll_tree"] + 3 < results["nll_raster"] < results["nll_independent"]
-    assert results["nll_independent"] - results["nll_tree"] > 4
+    assert 4 < results["nll_independent"] - results["nll_tree"] < 5
     assert results["train_nll_tree"] < results["nll_tree"] < 21.5
     assert results["tree_parameters"] == 127
     assert results["tree_neighbours"] / 63 > 6 * results["neighbour_share"]
@@ -119,6 +121,7 @@ def test_a_tree_of_pixels(results: dict) -> None:
 def test_few_images_overfit_the_tree(results: dict) -> None:
     """20 images: the tree is worse than none; 50: better. Priced edges cost some."""
     assert results["nll_tree_n20"] > results["nll_none_n20"] + 1.5
+    assert abs(results["nll_forest_n20"] - results["nll_none_n20"]) < 0.3
     assert results["nll_forest_n20"] < results["nll_tree_n20"] - 1.5
     assert results["nll_tree_n50"] < results["nll_forest_n50"] < results["nll_none_n50"]
     assert abs(results["nll_forest_n1400"] - results["nll_tree_n1400"]) < 0.05

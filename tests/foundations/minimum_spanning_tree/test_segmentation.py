@@ -3,12 +3,16 @@
 import networkx as nx
 import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
+from snippets.foundations.minimum_spanning_tree.clustering import cut_heaviest
 from snippets.foundations.minimum_spanning_tree.segmentation import (
     grid_edges,
     segment_graph,
     segment_image,
 )
+from snippets.foundations.minimum_spanning_tree.spanning_forest import kruskal
 from tests.foundations.minimum_spanning_tree.graphs import connected_graph
 
 ROW = np.array([0.0, 1, 2, 10, 11])[None, :, None]  # one row of five grey pixels
@@ -106,6 +110,19 @@ def test_a_noisy_half_stays_whole_where_one_threshold_fails() -> None:
         wrong = np.array(wrong_fixed_threshold(96, u, v, w, threshold)).reshape(8, 12)
         halves = len(np.unique(wrong[:, :6])), len(np.unique(wrong[:, 6:]))
         assert halves != (1, 1) or wrong[0, 0] == wrong[0, -1]
+
+
+def test_heavy_edges_of_a_photograph_cut_off_single_pixels() -> None:
+    """Without their 25 heaviest edges: one giant, and pixels alone."""
+    photo = Image.fromarray(load_sample_image("china.jpg"))
+    image = np.asarray(photo.resize((160, 107), Image.Resampling.BOX))
+    u, v, w = grid_edges(image)
+    n, edges = 107 * 160, list(zip(u.tolist(), v.tolist(), strict=True))
+    tree = kruskal(n, edges, w.tolist())
+    labels = cut_heaviest([edges[i] for i in tree], w[tree].tolist(), n, 26)
+    sizes = np.bincount(labels)
+    assert sizes.max() > 0.99 * n
+    assert (sizes == 1).sum() > 26 / 2
 
 
 def test_grid_edges_by_networkx() -> None:

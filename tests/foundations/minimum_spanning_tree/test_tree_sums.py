@@ -38,6 +38,17 @@ def complete(n: int) -> Edges:
     return [(u, v) for v in range(n) for u in range(v)]
 
 
+def minors(n: int, edges: Edges, strength: Tensor) -> list[float]:
+    """Return the determinant of the Laplacian without row and column r, for each r."""
+    laplacian = torch.zeros(n, n, dtype=torch.float64)
+    for (u, v), s in zip(edges, strength, strict=True):
+        step = torch.zeros(n, dtype=torch.float64)
+        step[u], step[v] = 1, -1
+        laplacian += s * torch.outer(step, step)
+    rest = [[i for i in range(n) if i != r] for r in range(n)]
+    return [laplacian[keep][:, keep].det().item() for keep in rest]
+
+
 def wrong_log_tree_sum(n: int, u: Tensor, v: Tensor, score: Tensor) -> Tensor:
     """The determinant as it stands: right on paper, but its pivots are differences."""
     strength = score.exp()
@@ -50,9 +61,11 @@ def wrong_log_tree_sum(n: int, u: Tensor, v: Tensor, score: Tensor) -> Tensor:
 @pytest.mark.checks("eq-minimum_spanning_tree-matrix-tree")
 @pytest.mark.parametrize("seed", range(6))
 def test_number_of_trees(seed: int) -> None:
-    """The determinant against trying every subset, and against networkx."""
+    """Every minor of the Laplacian, the snippet and networkx: all subsets tried."""
     n, edges, _ = connected_graph(seed, n=6, extra=5)
     expected = len(spanning_trees(n, edges))
+    found = minors(n, edges, torch.ones(len(edges)))
+    assert found == pytest.approx([expected] * n, rel=1e-12)
     assert count(n, edges) == pytest.approx(expected, rel=1e-12)
     assert nx.number_of_spanning_trees(nx.Graph(edges)) == pytest.approx(expected)
 
@@ -84,7 +97,7 @@ def test_four_hundred_points_do_not_overflow() -> None:
 @pytest.mark.parametrize("shift", [0.0, 1000.0])
 @pytest.mark.parametrize("seed", range(4))
 def test_weighted_sum(seed: int, shift: float) -> None:
-    """Logsumexp over every subset that is a tree; a shift adds n - 1 times itself."""
+    """Every tree tried, and every minor; a shift adds n - 1 times itself."""
     n, edges, _ = connected_graph(seed, n=6, extra=5)
     generator = torch.Generator().manual_seed(seed)
     score = torch.randn(len(edges), dtype=torch.float64, generator=generator)
@@ -92,6 +105,8 @@ def test_weighted_sum(seed: int, shift: float) -> None:
     found = log_tree_sum(n, *ends(edges), score + shift)
     expected = totals.logsumexp(0) + (n - 1) * shift
     assert found.item() == pytest.approx(expected.item(), abs=1e-9)
+    plain = totals.exp().sum().item()
+    assert minors(n, edges, score.exp()) == pytest.approx([plain] * n, rel=1e-10)
 
 
 @pytest.mark.checks("eq-minimum_spanning_tree-soft-minimum")
@@ -143,6 +158,14 @@ def test_a_determinant_loses_the_cold_trees() -> None:
     assert soft(log_tree_sum, 0.01) == pytest.approx(16, abs=1e-9)
     assert not 15.9 < soft(wrong_log_tree_sum, 0.01) < 16.1
     assert not 15.9 < soft(wrong_log_tree_sum, 0.1) < 16.1
+
+
+def test_strengths_underflow_in_deep_cold() -> None:
+    """The edge bd is 5 above the lightest: exp(-5 / tau) is 0 from tau = 0.0067 on."""
+    u, v = ends(WORKED_EDGES)
+    cost = torch.tensor(WORKED_WEIGHTS, dtype=torch.float64)
+    assert log_tree_sum(6, u, v, -cost / 0.007).item() == pytest.approx(-16 / 0.007)
+    assert log_tree_sum(6, u, v, -cost / 0.005).item() == -math.inf
 
 
 def seeded() -> torch.Generator:

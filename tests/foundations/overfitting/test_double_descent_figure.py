@@ -43,20 +43,21 @@ def content() -> dict[str, Any]:
 
 
 def page_source() -> str:
-    """The container that the directive writes, with the script behind it."""
+    """The container that the directive writes, and what then loads near it."""
     return (
-        '<div class="interactive"><script type="application/json">'
-        f"{DATA.read_text('utf-8')}</script>"
-        '<div class="interactive-static">static</div></div>'
+        '<div class="interactive"><div class="interactive-static">static</div></div>'
+        "<script>window.interactive = {};</script>"
+        f"<script>{SCRIPT.read_text('utf-8')}</script>"
+        '<script>window.interactive["double-descent"]'
+        f"(document.querySelector('.interactive'), {DATA.read_text('utf-8')})</script>"
     )
 
 
 def explore(executable: str, folder: Path) -> dict[str, Any]:
     """Open the figure, move both sliders, and return what was seen."""
     file = folder / "figure.html"
-    script = SCRIPT.read_text("utf-8")
     head = '<!doctype html><meta charset="utf-8">'
-    file.write_text(f"{head}{page_source()}<script>{script}</script>", "utf-8")
+    file.write_text(f"{head}{page_source()}", "utf-8")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable, args=list(FLAGS)
