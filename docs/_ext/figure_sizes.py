@@ -42,8 +42,10 @@ def visit_image(translator: HTML5Translator, node: nodes.image) -> None:
         more = "".join(f' {name}="{n}"' for name, n in size.items())
         if translator.builder.name != "epub":
             more += ' loading="lazy"'
-        printed = translator.body[-1]
-        translator.body[-1] = re.sub(r"<img\b", f"<img{more}", printed, count=1)
+        printed = re.sub(r"<img\b", f"<img{more}", translator.body[-1], count=1)
+        if isinstance(node.parent, nodes.figure) and size["width"] > WIDE:
+            printed = f'<div class="figure-box">{printed}</div>\n'  # it may scroll
+        translator.body[-1] = printed
 
 
 def depart_image(translator: HTML5Translator, node: nodes.image) -> None:

@@ -89,7 +89,10 @@
       if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
       const stops = [input, ...list.querySelectorAll("a")];
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (step) {
+      if (event.key === "Escape" && dialog?.open) {
+        event.preventDefault(); // a search field would only be cleared
+        dialog.close();
+      } else if (step) {
         event.preventDefault();
         const place = stops.indexOf(document.activeElement);
         stops[(place + step + stops.length) % stops.length].focus();

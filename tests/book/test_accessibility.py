@@ -212,7 +212,7 @@ def test_axe_finds_nothing_in_results_of_the_search(
 ) -> None:
     show(screen, built_book / "search.html")
     screen.goto(f"{(built_book / 'search.html').as_uri()}?q=散度")
-    screen.wait_for_selector("#search-results li")
+    screen.locator(".search-hits a").first.wait_for()
     assert faults(screen) == []
 
 
