@@ -151,7 +151,7 @@ def formula(tex: str, macros: dict[str, str]) -> str:
 
 
 class Index:
-    """The pages' sections. Those that are not written again come from the last build."""
+    """The pages' sections; of pages not written again, those of the last build."""
 
     def __init__(self, app: Sphinx) -> None:
         """Read what the last build has left."""
@@ -179,7 +179,7 @@ class Index:
         order = dict.fromkeys([*env.collect_relations(), *sorted(env.found_docs)])
         for docname in order:
             if docname not in self.pages:  # the last build's index was lost
-                env.get_and_resolve_doctree(docname, builder)
+                env.get_and_resolve_doctree(docname, builder, tags=app.tags)
         pages = [
             [docname, builder.get_target_uri(docname), self.pages[docname]]
             for docname in order

@@ -16,7 +16,9 @@ TERMS = tomllib.loads(
     Path(__file__).with_name("search_terms.toml").read_text(encoding="utf-8")
 )
 ABSENT: list[str] = TERMS.pop("absent")["terms"]
-FOUND: dict[str, str] = {term: page for part in TERMS.values() for term, page in part.items()}
+FOUND: dict[str, str] = {
+    term: page for part in TERMS.values() for term, page in part.items()
+}
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = "generative/reparameterization"
 HIT = ".search-hits a:visible"
