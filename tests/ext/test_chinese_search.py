@@ -38,6 +38,8 @@ sample = torch.nn.functional.gumbel_softmax(logits, tau=0.5)
     "docs/other.md": "# 别的\n\n重参数化与方差只提一句。\n\n## 丙\n\n坍缩，坍缩。\n",
     "docs/mention.md": "# 丁\n\n频率（frequency）。\n",
     "docs/often.md": "# 万\n\n" + "频率，frequency；" * 9 + "\n",
+    "docs/named.md": "# 乙\n\n## 拓扑\n\n略。\n",
+    "docs/unnamed.md": "# 己\n\n" + "空。" * 60 + "讲拓扑。" * 7 + "\n",
     "docs/list.md": "---\nnosearch: true\n---\n\n# 清单\n\n略去的文字。\n",
     "docs/glossary.md": (
         "# 术语\n\n```{glossary}\n坍缩 collapse (CLP)\n  见第一章。\n\n"
@@ -165,6 +167,7 @@ def test_each_piece_of_a_chinese_text_is_found(
 def test_pages_named_by_the_query_come_first(search: Searcher) -> None:
     assert search.pages("重参数化") == ["chapter", "other"]
     assert search.pages("方差")[0] == "variance"
+    assert search.pages("拓扑") == ["named", "unnamed"]
     first = search.find("得分函数")[0]["hits"][0]
     assert first["path"] == ["重参数化：让梯度穿过采样", "得分函数"]
     assert first["href"].startswith("chapter.html#")
@@ -187,5 +190,9 @@ def test_the_excerpt_begins_shortly_before_the_words_and_marks_them(
     hit = search.find("Gumbel 温度")[0]["hits"][0]
     assert [text for text, asked in hit["excerpt"] if asked][:2] == ["Gumbel", "温度"]
     assert len("".join(text for text, _ in hit["excerpt"])) < 120
+    far = search.find("拓扑")[1]["hits"][0]["excerpt"]
+    assert far[0][0].startswith("…")
+    assert 20 < len(far[0][0]) < 30
+    assert far[1] == ["拓扑", True]
     title = search.find("重参数化")[0]["hits"][0]["title"]
     assert title == [["重参数化", True], ["：让梯度穿过采样", False]]
