@@ -17,11 +17,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import IO
 
 from tools import latex
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDERS = {"html": "index.html", "pdf": "book.pdf", "epub": "book.epub"}
+SOURCES = "sources.txt"
+PATIENCE = 60.0  # seconds to wait for another build, such as that of `make serve`
 TAGS = {"epub": ["-t", "epub"]}  # docs/_ext/epub_book.py asks for it
 
 
@@ -41,6 +44,7 @@ def build(
     with _only_one_build(root / "build"):
         _recover(good)
         staging = root / "build" / f".staging-{builder}"
+        fresh = fresh or _has_lost_a_source(good, root)
         shutil.rmtree(staging, ignore_errors=True)
         if good.exists() and not fresh:
             shutil.copytree(_doctrees(good), staging / "doctrees")
@@ -48,6 +52,7 @@ def build(
                 shutil.copytree(good, staging / "output")
         status = _run(builder, root / "docs", staging, log)
         if status == 0:
+            (staging / "doctrees" / SOURCES).write_text("\n".join(_sources(root)))
             _swap(staging / "output", good)
             _swap(staging / "doctrees", _doctrees(good))
         shutil.rmtree(staging, ignore_errors=True)
@@ -78,6 +83,20 @@ def _sphinx(
         return subprocess.run(command, check=False, stderr=stderr).returncode
 
 
+def _sources(root: Path) -> list[str]:
+    """Return the files that have pages of their own."""
+    places = ("docs/**/*.md", "snippets/**/*.py", "tests/**/*.py")
+    files = (file for place in places for file in root.glob(place))
+    return sorted(file.relative_to(root).as_posix() for file in files)
+
+
+def _has_lost_a_source(good: Path, root: Path) -> bool:
+    """Tell whether pages of the last good build have no source any more."""
+    record = _doctrees(good) / SOURCES
+    built = record.read_text().splitlines() if record.is_file() else []
+    return not set(built) <= set(_sources(root))
+
+
 def _doctrees(good: Path) -> Path:
     return good.with_name(f".doctrees-{good.name}")
 
@@ -106,11 +125,20 @@ def _swap(fresh: Path, good: Path) -> None:
 def _only_one_build(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.exit(f"another build is running in {folder}; wait for it to finish")
+        end = time.monotonic() + PATIENCE
+        while not _locked(lock):
+            if time.monotonic() > end:
+                sys.exit(f"another build is running in {folder}; wait for it to finish")
+            time.sleep(0.2)
         yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def main() -> int:

@@ -13,6 +13,9 @@ WARNING = re.compile(
 )
 PLACELESS = re.compile(r"^(?:WARNING|ERROR|CRITICAL): (?P<text>.*)$")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+PLACED = re.compile(
+    r"(?P<path>\S+\.(?:toml|json|bib)):(?P<line>\d+)?:? *(?P<text>[^\s\"'].*)"
+)
 # What Sphinx says of any failing build.
 ROUTINE = re.compile(r"^(?:build finished with problems.*|)$")
 
@@ -35,6 +38,10 @@ def complaints(log: str, root: Path) -> list[Violation]:
             rest.append(line)
     if found:
         return found
+    for line in rest:  # an error of a configuration file names its place
+        if match := PLACED.search(line):
+            path, number = _relative(match["path"], root), int(match["line"] or 1)
+            return [Violation(path, number, "build-stopped", match["text"])]
     last = "\n  ".join(rest[-6:]) or "no reason given: run `make html`"
     return [Violation("docs/conf.py", 1, "build-stopped", f"Sphinx stopped\n  {last}")]
 

@@ -30,7 +30,8 @@ def find_changed(app: Sphinx, env: BuildEnvironment) -> list[str]:
     old = getattr(env, "chapter_dates", {})
     new = last_changes(root_of(env), chapters(env))
     env.chapter_dates = new  # type: ignore[attr-defined]
-    return [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
+    known = env.found_docs & (old.keys() | new.keys())  # not what has been removed
+    return [name for name in known if old.get(name) != new.get(name)]
 
 
 def erratum_address(repository: str, docname: str, title: str, version: str) -> str:

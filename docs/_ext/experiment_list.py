@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docutils import nodes
 from gathered import Desk, Gathering, copies, first_sentence, gather
+from sphinx import addnodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -80,6 +81,8 @@ def _figure(desk: Desk, docname: str, figure: Figure) -> nodes.list_item:
     name = desk.env.config.numfig_format["figure"] % number
     link = desk.link(docname, figure.anchor, nodes.Text(name))
     words = copies(figure.sentence)
+    for reference in (r for w in words for r in w.findall(addnodes.pending_xref)):
+        reference["refdoc"] = desk.page  # it stands on this page now
     text = nodes.paragraph("", "", link, nodes.Text("\N{EN SPACE}"), *words)
     return nodes.list_item("", text)
 

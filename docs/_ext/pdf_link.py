@@ -19,7 +19,7 @@ PDF = "build/pdf/book.pdf"
 def offer_pdf(app: Sphinx, config: Config) -> None:
     """Add the PDF to the files and to the context of the pages."""
     pdf = Path(app.confdir).parent / PDF
-    if pdf.is_file():
+    if pdf.is_file() and not app.tags.has("epub"):
         config.html_extra_path = [*config.html_extra_path, str(pdf)]
         config.html_context = {**config.html_context, "book_pdf": pdf.name}
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sphinx.writers.latex import LaTeXTranslator
 
 # Listings of so many lines are kept on one page; of others the first few are.
-SHORT = 25
+SHORT = 30
 FIRST = 5
 
 

@@ -103,7 +103,8 @@ def find_changed_chapters(app: Sphinx, env: BuildEnvironment) -> list[str]:
         if name in env.found_docs
     }
     env.chapter_sources = new  # type: ignore[attr-defined]
-    return [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
+    known = env.found_docs & (old.keys() | new.keys())  # not what has been removed
+    return [name for name in known if old.get(name) != new.get(name)]
 
 
 # Links

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.contract.encoding import check_encoding
 from tools.contract.placeholders import check_placeholders
 from tools.contract.prose import CLOSING, check_prose
 from tools.contract.sizes import LIMIT, check_sizes
@@ -50,7 +51,7 @@ def rules(book: Book, text: str, **more: str) -> list[tuple[int, str]]:
 
 
 def test_the_book() -> None:
-    violations = check_prose(ROOT) + check_sizes(ROOT)
+    violations = check_prose(ROOT) + check_sizes(ROOT) + check_encoding(ROOT)
     assert not violations, report(violations)
 
 
@@ -106,6 +107,27 @@ def test_terms_are_counted_longest_first(book: Book) -> None:
 def test_pages_that_are_no_chapters_close_as_they_like(book: Book) -> None:
     root = book({"docs/preface.md": "# 前言\n\n好。\n", "docs/a/index.md": "# 篇\n"})
     assert check_prose(root) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "cure"),
+    [
+        ("# 题\n\n好\n".encode("gb18030"), 1, "save the file as UTF-8"),
+        (b"# a\n\n\xe9\n", 3, "byte 0xe9 is not UTF-8"),
+        ("\ufeff# 题\n".encode(), 1, "byte order mark"),
+        (b"# a\n\nb\r\nc\r\n", 3, "Windows line ends"),
+    ],
+)
+def test_encodings(book: Book, content: bytes, line: int, cure: str) -> None:
+    root = book({"docs/a/good.md": "# 题\n\n好\n"})
+    (root / "docs/a/b.md").write_bytes(content)
+    (found,) = check_encoding(root)
+    assert (found.path, found.line, found.rule) == (
+        "docs/a/b.md",
+        line,
+        "file-encoding",
+    )
+    assert cure in found.message
 
 
 @pytest.mark.parametrize(("extra", "count"), [(0, 0), (1, 1)])

@@ -213,6 +213,7 @@ def test_a_tap_on_a_link_without_a_preview_follows(
     target = link.evaluate("a => a.href")
     link.tap()
     page.wait_for_url(target)
+    assert page.url == target
 
 
 def test_a_long_one_scrolls_in_the_box(

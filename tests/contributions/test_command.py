@@ -27,9 +27,9 @@ def test_a_chapter_from_scaffold_to_a_mistake(contribution: Contribution) -> Non
     root = contribution()
     status, out, err = check(root, "basics/example")
     assert (status, err) == (0, "")
-    assert "10 placeholders are left" in out
+    assert "13 placeholders are left" in out
     status, _, err = check(root, "basics/example", "--ship")
-    assert (status, err.count("[ship-placeholder]")) == (1, 10)
+    assert (status, err.count("[ship-placeholder]")) == (1, 13)
     page = root / "docs/basics/example.md"
     page.write_text(page.read_text("utf-8").replace("## 小结", "## 总结"), "utf-8")
     status, out, err = check(root, "basics/example", CI="true")

@@ -33,6 +33,10 @@ def break_it(root: Path, rule: Rule) -> int:
         file.write_bytes(b"\x89PNG")
     elif rule.change == "remove":
         file.unlink()
+    elif rule.change == "encode":
+        file.write_bytes(file.read_text(encoding="utf-8").encode("gb18030"))
+        line = file.read_bytes().split(b"\n")
+        return next(n for n, text in enumerate(line, 1) if not _is_utf8(text))
     elif rule.change == "grow":
         file.write_text(file.read_text(encoding="utf-8") + " " * 600_000)
     else:
@@ -41,6 +45,14 @@ def break_it(root: Path, rule: Rule) -> int:
         file.write_text(text.replace(rule.right, rule.wrong), encoding="utf-8")
         return text[: text.index(rule.right)].count("\n") + 1
     return 1
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def reported_line(root: Path, rule: Rule) -> int:

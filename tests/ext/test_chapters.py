@@ -302,7 +302,7 @@ def heading(docname: str) -> str:
     return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
 
 
-def test_the_outline_has_seven_parts_and_33_chapters(parts):
+def test_the_outline_has_its_parts_and_at_least_their_chapters(parts):
     assert [part.folder for part in parts] == [
         "foundations",
         "sequence",
@@ -312,7 +312,9 @@ def test_the_outline_has_seven_parts_and_33_chapters(parts):
         "multimodal",
         "search_rec",
     ]
-    assert [len(part.chapters) for part in parts] == [7, 3, 7, 4, 5, 3, 4]
+    planned = [7, 3, 7, 4, 5, 3, 4]
+    for part, count in zip(parts, planned, strict=True):
+        assert len(part.chapters) >= count, part.folder
 
 
 def test_titles_are_short_and_questions_are_questions(parts):

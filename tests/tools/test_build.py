@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,16 @@ def test_a_failing_pdf_fails_twice_and_keeps_the_good_one(
     assert not (pdf_book / "build/.staging-pdf").exists()
 
 
+def test_a_removed_source_takes_its_page_with_it(book: Path) -> None:
+    assert build.build("html", root=book) == 0
+    assert (book / "build/html/b.html").exists()
+    (book / "docs/b.md").unlink()
+    (book / "docs/index.md").write_text("# 一\n\n只剩一页\n")
+    assert build.build("html", root=book) == 0
+    assert "只剩一页" in page(book)
+    assert not (book / "build/html/b.html").exists()
+
+
 # -- Two at once
 
 
@@ -126,7 +137,10 @@ def hold_the_lock(folder: Path, held: object, release: object) -> None:
         release.wait(20)
 
 
-def test_a_second_build_is_refused(book: Path) -> None:
+def test_a_second_build_waits_then_is_refused(
+    book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "PATIENCE", 0.5)
     context = multiprocessing.get_context("spawn")
     held, release = context.Event(), context.Event()
     process = context.Process(
@@ -137,6 +151,22 @@ def test_a_second_build_is_refused(book: Path) -> None:
         assert held.wait(20)
         with pytest.raises(SystemExit, match="another build is running"):
             build.build("html", root=book)
+    finally:
+        release.set()
+        process.join()
+
+
+def test_a_second_build_goes_on_when_the_first_is_done(book: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    process = context.Process(
+        target=hold_the_lock, args=(book / "build", held, release)
+    )
+    process.start()
+    try:
+        assert held.wait(20)
+        threading.Timer(0.5, release.set).start()
+        assert build.build("html", root=book) == 0
     finally:
         release.set()
         process.join()

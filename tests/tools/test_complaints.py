@@ -44,6 +44,13 @@ def test_a_crash_is_one_complaint_with_its_last_lines() -> None:
     assert "KeyError: 'x'" in found.message
 
 
+def test_an_error_of_the_outline_is_at_its_place() -> None:
+    log = "Configuration error:\n/book/docs/outline.toml: part 2: unknown key 'x'\n"
+    (found,) = complaints(log, ROOT)
+    assert (found.path, found.line) == ("docs/outline.toml", 1)
+    assert found.message == "part 2: unknown key 'x'"
+
+
 def test_an_empty_log_still_says_what_to_do() -> None:
     (found,) = complaints("", ROOT)
     assert "make html" in found.message

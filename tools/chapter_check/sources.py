@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tools.contract.bibliography import check_bibliography
+from tools.contract.encoding import check_encoding
 from tools.contract.equations import check_equations
 from tools.contract.figures import check_figures
 from tools.contract.honest_tests import check_honesty
@@ -36,7 +37,7 @@ RULES: tuple[Callable[[Path], list[Violation]], ...] = (
 )
 SHARED = ("references.bib", "docs/glossary.md", "docs/outline.toml", "docs/index.md")
 CONCISE = re.compile(r"^(?P<path>[^:\n]+):(?P<line>\d+):\d+: (?P<text>.*)$", re.M)
-UNFORMATTED = re.compile(r"^Would reformat: (?P<path>.*)$", re.M)
+UNFORMATTED = re.compile(r"^ *--> (?P<path>[^:\n]+):(?P<line>\d+):", re.M)
 MISSPELT = re.compile(r"^(?P<path>[^:\n]+):(?P<line>\d+): (?P<text>.* ==> .*)$", re.M)
 
 
@@ -64,6 +65,8 @@ def python_files(root: Path, chapter: str) -> list[str]:
 def check_sources(root: Path, chapter: str) -> list[Violation]:
     """Return what the rules say about the files of one chapter."""
     own = places(chapter)
+    if unreadable := [v for v in check_encoding(root) if own.fullmatch(v.path)]:
+        return unreadable  # no other rule could read these
     found = [v for rule in RULES for v in rule(root) if own.fullmatch(v.path)]
     return [*found, *check_style(root, chapter), *check_print(root, chapter)]
 
@@ -85,7 +88,12 @@ def check_style(root: Path, chapter: str) -> list[Violation]:
     spelt = _run(root, "codespell_lib", f"docs/{chapter}.md", *files)
     found = _violations(CONCISE.finditer(linted), "code-style", "")
     found += [
-        Violation(match["path"], 1, "code-style", "not formatted — run `make format`")
+        Violation(
+            match["path"],
+            int(match["line"]),
+            "code-format",
+            "not formatted — run `make format`",
+        )
         for match in UNFORMATTED.finditer(formatted)
     ]
     return found + _violations(MISSPELT.finditer(spelt), "code-spelling", "misspelt: ")

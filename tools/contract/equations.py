@@ -47,7 +47,8 @@ def malformed_labels(page: Page) -> list[Violation]:
     for formula in labelled(page):
         if not form.fullmatch(formula.label):
             message = f"label {formula.label!r} — write eq-{page.slug}-<name>, or"
-            message += " eq-def-<name> for a definition (lower case, digits, hyphens)"
+            message += f" eq-def-{page.slug}-<name> for a definition; the name in lower"
+            message += " case, digits and hyphens"
             found.append(Violation(page.path, formula.line, "equation-label", message))
     for number, line in _lost_labels(page):
         message = f"({line}) labels nothing — end the formula with $$ ({line}), the"

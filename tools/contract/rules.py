@@ -9,7 +9,7 @@ from pathlib import Path
 FILE = Path(__file__).with_name("rules.toml")
 PAGE = "docs/basics/example.md"
 STAGES = ("sources", "pages", "tests", "ship")
-CHANGES = ("replace", "create", "remove", "grow")
+CHANGES = ("replace", "create", "remove", "grow", "encode")
 
 
 @dataclass(frozen=True)
