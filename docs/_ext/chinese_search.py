@@ -226,4 +226,5 @@ def start(app: Sphinx) -> None:
 
 def search_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Yield the page that shows all hits, and has an address for a query."""
-    yield "search", {"title": "搜索"}, "search.html"
+    if app.builder.name in ("html", "dirhtml"):
+        yield "search", {"title": "搜索"}, "search.html"

@@ -81,6 +81,9 @@ SPLIT_OPERATOR = re.compile(
     r"(<mo\b[^>]*>)<mrow>((?:<mi\b[^>]*>[^<]*</mi>)+)</mrow></mo>"
 )
 
+# λ_max: in a script the function stands alone, applied to nothing.
+NOTHING_APPLIED = re.compile(r"<mo>\u2061</mo>(?=</m(?:sub|sup|subsup|under|over)>)")
+
 logger = logging.getLogger(__name__)
 
 
@@ -105,7 +108,7 @@ def _render(
     if "error" in answer:
         # KaTeX underlines the culprit with combining characters; consoles garble them.
         raise FormulaError(answer["error"].replace("\u0332", ""))
-    return SPLIT_OPERATOR.sub(_joined, answer["html"])
+    return NOTHING_APPLIED.sub("", SPLIT_OPERATOR.sub(_joined, answer["html"]))
 
 
 def _joined(match: re.Match[str]) -> str:

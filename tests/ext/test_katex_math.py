@@ -449,3 +449,10 @@ def test_latex_takes_the_macros(tmp_path: Path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     log = (tmp_path / "a.log").read_text().replace("\n", "")
     assert r"#1->\boldsymbol {#1}" in log
+
+
+def test_a_script_has_no_more_children_than_mathml_allows():
+    formula = render(r"\lambda_{\max}+x^{\log}", macros={})
+    assert "<mi>max</mi></msub>" in formula
+    assert "<mi>log</mi></msup>" in formula
+    assert "\u2061" in render(r"\log x", macros={})

@@ -26,7 +26,7 @@ def expected_best_accuracy(n: int, k: int) -> float:
     _check_flips(n, k)
     j = torch.arange(n + 1, dtype=torch.float64)
     log_choose = math.lgamma(n + 1) - torch.lgamma(j + 1) - torch.lgamma(n - j + 1)
-    cdf = (log_choose - n * math.log(2)).exp().cumsum(0)[:-1]  # F(0), …, F(n - 1)
+    cdf = (log_choose - n * math.log(2)).exp().cumsum(0)[:-1]  # F(0), ..., F(n - 1)
     tail = -torch.expm1(k * torch.log(cdf.clamp_max(1)))  # 1 - F(j)^k
     return tail.mean().item()
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def legendre_features(x: Tensor, degree: int) -> Tensor:
-    """Return the Legendre polynomials P_0, …, P_degree at x, ``(n, degree + 1)``.
+    """Return the Legendre polynomials P_0, ..., P_degree at x, ``(n, degree + 1)``.
 
     By the three-term recurrence; raw powers of x would soon be collinear. Raises
     ValueError if x is not a vector of floats or if degree < 0.

@@ -209,7 +209,7 @@ def test_gradients_by_hand(beta: float) -> None:
     quantizer = with_codes(VectorQuantizer(3, 2, beta), codes)
     target = normal(3, 2, 4, 2, seed=1)
     z_st, loss, indices = quantizer(z)
-    ((z_st - target).square().sum() + loss * z.numel()).backward()  # sums, as in (…)
+    ((z_st - target).square().sum() + loss * z.numel()).backward()  # sums, as in (...)
 
     counts = torch.bincount(indices.flatten(), minlength=3)
     assert counts[2] == 0
