@@ -176,6 +176,7 @@ def longest_chapter(book: Path) -> Path:
 # -- Rules: axe-core
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("docname", PAGES)
 def test_a_page_is_for_everybody(docname: str, built_book: Path, screen: Page) -> None:
     """One visit: loading a page with hundreds of formulas takes longest."""
@@ -275,6 +276,7 @@ def test_what_fits_is_no_tab_stop(built_book: Path, screen: Page) -> None:
     assert wide.evaluate_all(fits) == 0
 
 
+@pytest.mark.slow
 def test_focus_can_be_seen(built_book: Path, screen: Page) -> None:
     show(screen, longest_chapter(built_book))
     screen.keyboard.press("Tab")

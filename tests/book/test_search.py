@@ -156,6 +156,7 @@ def test_escape_closes_and_enter_takes_the_first_hit(
     page.locator("button.search-button__button:visible").first.click()
     field = page.locator("#pst-search-dialog input")
     field.fill("后验坍缩")
+    expect(page.locator(HIT).first).to_be_visible()
     page.keyboard.press("ArrowDown")
     expect(page.locator(HIT).first).to_be_focused()
     page.keyboard.press("Escape")
