@@ -90,8 +90,9 @@ class KeepTables(SphinxPostTransform):
         """Look at the tables of the whole book."""
         for table in list(self.document.findall(nodes.table)):
             if "longtable" not in table["classes"]:
-                rows = sum(1 for _ in table.findall(nodes.row))
-                keep(table, ROW * rows + AROUND)
+                rows = list(table.findall(nodes.row))
+                wrapped = sum(row_lines(row) - 1 for row in rows)
+                keep(table, ROW * len(rows) + TEXT * wrapped + AROUND)
 
 
 class KeepBoxes(SphinxPostTransform):
@@ -108,6 +109,11 @@ class KeepBoxes(SphinxPostTransform):
             lines = TEXT * sum(text_lines(piece) for piece in own) + 2 * AROUND
             if lines <= HIGHEST:
                 keep(box, lines)
+
+
+def row_lines(row: nodes.row) -> int:
+    """Return about how many lines a row of a table takes."""
+    return max(1, math.ceil(len(row.astext()) / CHARACTERS))
 
 
 def text_lines(paragraph: nodes.TextElement) -> int:
