@@ -39,6 +39,7 @@ extensions = [
     "join_lines",
     "katex_math",
     "latex_book",
+    "light_code",
     "light_theme",
     "misconceptions",
     "pdf_link",

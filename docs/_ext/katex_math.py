@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from light_formulas import BASE, light_sheet, lighten
 from plain_mathml import plain_mathml
 from py_mini_racer import MiniRacer
 from sphinx.errors import ConfigError
@@ -70,11 +71,13 @@ OPENING = tuple("（《〈「『【“‘([")
 CLOSING = tuple("，。、；：？！）》〉」』】”’…,.;:?!)]")
 
 # The TeX that nobody sees is a sixteenth of a chapter's weight; HTML knows what <math>
-# is without the name space.
+# and <svg> are without the name space.
 UNSEEN = re.compile(
-    r'(?<=<math) xmlns="[^"]*"|<semantics>|<annotation\b.*?</annotation></semantics>',
-    re.DOTALL,
+    r' xmlns="[^"]*"|<semantics>|<annotation\b.*?</annotation></semantics>', re.DOTALL
 )
+
+# What a line may be broken after: relations and operators end such a piece.
+LAST_PIECE = re.compile(rf'.*(?P<last><span class="{BASE}[ "])', re.DOTALL)
 
 # KaTeX writes \\bmod as letters within an operator, which MathML does not allow.
 SPLIT_OPERATOR = re.compile(
@@ -127,6 +130,16 @@ def render(
     Raises `FormulaError` if KaTeX does not understand it, or accepts only by guessing.
     """
     return _render(tex, display, tuple(sorted(macros.items())), output)
+
+
+def light(tex: str, display: bool, macros: Mapping[str, str]) -> str:
+    """Return the HTML of a formula as pages have it. Raises `FormulaError`."""
+    return _light(render(tex, display=display, macros=macros))
+
+
+@cache
+def _light(formula: str) -> str:
+    return lighten(UNSEEN.sub("", formula))
 
 
 def _argument_count(name: str, tex: str) -> int:
@@ -187,7 +200,7 @@ def _formula(translator: HTML5Translator, node: nodes.Element, *, display: bool)
         if translator.builder.name == "epub":  # the reader's device sets MathML itself
             formula = render(tex, display=display, macros=macros, output="mathml")
             return plain_mathml(formula)
-        return UNSEEN.sub("", render(tex, display=display, macros=macros))
+        return light(tex, display, macros)
     except FormulaError as error:
         message = "formula %s: %s"
         place = {"location": _location(node), "type": "katex", "subtype": "formula"}
@@ -206,12 +219,11 @@ def _neighbours(formula: nodes.math) -> tuple[str, str]:
 
 def _unbroken_end(formula: str) -> str:
     """Return the HTML of a formula with no line break allowed right after it."""
-    head, start, tail = formula.rpartition('<span class="katex-base">')
     end = "</span></span>"
-    if not start:
+    if not (found := LAST_PIECE.match(formula)):
         return formula
-    last = start + tail.removesuffix(end)
-    return f'{head}<span class="unbroken">{last}</span>{end}'
+    head, last = formula[: found.start("last")], formula[found.start("last") :]
+    return f'{head}<span class="unbroken">{last.removesuffix(end)}</span>{end}'
 
 
 def visit_inline(self: HTML5Translator, node: nodes.math) -> None:
@@ -310,7 +322,9 @@ def add_assets(app: Sphinx) -> None:
     target = Path(app.outdir) / "_static" / "katex"
     build_only = shutil.ignore_patterns("*.js", "VERSION")
     shutil.copytree(KATEX, target, ignore=build_only, dirs_exist_ok=True)
+    (target / "katex.min.css").write_text(light_sheet(), encoding="utf-8")
     app.add_css_file("katex/katex.min.css", priority=500)
+    app.add_css_file("formula_lengths.css", priority=550)
     app.add_css_file("equations.css", priority=600)
 
 

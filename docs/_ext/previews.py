@@ -19,6 +19,8 @@ from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from docutils import nodes
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -96,6 +98,14 @@ def _script(page: str, found: dict[str, str]) -> str:
     return f"(window.bookPreviews ??= {{}})[{name}] = {data};\n"
 
 
+def drop_tooltips(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Say what a link leads to once: the browser's own tooltip would cover the box."""
+    if app.builder.name == "html":
+        for link in doctree.findall(nodes.reference):
+            if link.get("internal"):
+                link.attributes.pop("reftitle", None)
+
+
 def add_assets(app: Sphinx) -> None:
     """Give HTML pages the script and its style sheet."""
     if app.builder.name == "html":
@@ -106,5 +116,6 @@ def add_assets(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
     app.connect("builder-inited", add_assets)
+    app.connect("doctree-resolved", drop_tooltips, priority=900)
     app.connect("build-finished", write_previews)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

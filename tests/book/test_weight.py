@@ -15,7 +15,9 @@ from zipfile import ZipFile
 import light_theme
 import pytest
 from fontTools.ttLib import TTFont
+from light_code import PLAIN
 from playwright.sync_api import Browser, Page, Route
+from pygments.token import STANDARD_TYPES
 
 from tools import pack
 from tools.project import ROOT
@@ -30,10 +32,7 @@ COMPRESSED = {".html", ".css", ".js", ".svg", ".json"}
 WIDE = {"width": 1280, "height": 800}
 KB = 1000
 
-# A chapter of ordinary length has up to 420 formulas; the longest has 640.
-ORDINARY = 420
-FIRST_LOAD, NEXT_PAGE = 305 * KB, 80 * KB
-LONGEST_FIRST_LOAD, LONGEST_NEXT_PAGE = 320 * KB, 105 * KB
+FIRST_LOAD, NEXT_PAGE = 300 * KB, 80 * KB
 
 # What would show that a rule too many was cut; formulas have sheets of their own.
 LOOK = """
@@ -82,13 +81,11 @@ def files_of(
 @pytest.mark.parametrize("docname", CHAPTERS)
 def test_a_chapter_is_light(docname: str, files_of, built_book: Path) -> None:
     chapter = built_book / f"{docname}.html"
-    longest = chapter.read_text(encoding="utf-8").count('class="katex"') > ORDINARY
-    limit = LONGEST_FIRST_LOAD if longest else FIRST_LOAD
     needed = files_of(docname)
     assert chapter in needed
     heaviest = sorted(((weight(f), f.name) for f in needed), reverse=True)[:8]
-    assert sum(map(weight, needed)) <= limit, heaviest
-    assert weight(chapter) <= (LONGEST_NEXT_PAGE if longest else NEXT_PAGE)
+    assert sum(map(weight, needed)) <= FIRST_LOAD, heaviest
+    assert weight(chapter) <= NEXT_PAGE
 
 
 def test_the_next_chapter_loads_little_besides_its_text(files_of, built_book) -> None:
@@ -191,6 +188,18 @@ def test_pages_look_as_with_the_whole_style_sheets(
     assert len(cut) > 100
     differing = [pair for pair in zip(cut, entire, strict=True) if pair[0] != pair[1]]
     assert differing == []
+
+
+def test_code_without_spans_has_the_colour_of_its_text(built_book: Path) -> None:
+    """What light_code leaves unmarked is drawn as the code around it, in both modes."""
+    sheet = (built_book / "_static" / "pygments.css").read_text(encoding="utf-8")
+    colour = re.compile(
+        r'\[data-theme="(\w+)"\] \.highlight( \.\w+)? \{[^}]*\bcolor: (#\w+)'
+    )
+    colours = {(mode, kind): value for mode, kind, value in colour.findall(sheet)}
+    names = [f" .{STANDARD_TYPES[kind]}" for kind in PLAIN]
+    for mode in ("light", "dark"):
+        assert {colours[mode, name] for name in names} == {colours[mode, ""]}
 
 
 # Offline

@@ -116,6 +116,13 @@ def test_holds_what_other_pages_link_to_and_nothing_else(book: Any) -> None:
     assert "A title" in found["literature"]["ref-first"]
 
 
+def test_a_link_with_a_preview_has_no_tooltip_besides(book: Any) -> None:
+    html = BeautifulSoup((book.out / "two.html").read_text("utf-8"), "html.parser")
+    citation = html.select_one('a[href*="#ref-first"]')
+    assert citation is not None
+    assert not citation.get("title")
+
+
 @pytest.mark.parametrize(
     "name", ["equation-eq-used", "fig-used", "tab-used", "code-used"]
 )
