@@ -16,6 +16,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.settings.register_profile("book", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("book")
 
+# It asserts and is no test file: let its failures be explained all the same.
+pytest.register_assert_rewrite("tests.book.page_checks")
+
 # `--contract`; and pytester, which runs pytest in the tests of that option.
 pytest_plugins = ["pytester", "tools.contract.runtime"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,8 +18,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
+from tests.book.firefox import Firefox, running_firefox
+from tests.book.page_checks import FOREIGN
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+FIREFOX_NAMES = ("firefox-esr", "firefox")
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -30,7 +34,6 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
 )
 FONT_DELAY = 0.15
-FOREIGN = re.compile(r"^(?!(file|data|blob|about):|https?://127\.0\.0\.1[:/])")
 
 
 @pytest.fixture(scope="session")
@@ -82,22 +85,39 @@ def http_site(built_book: Path, serve: Callable[[Path], str]) -> str:
     return serve(built_book)
 
 
+def _program(variable: str, names: tuple[str, ...], required: str) -> str:
+    """Return the browser that a variable names, or that the PATH has."""
+    found = filter(None, map(shutil.which, names))
+    if program := os.environ.get(variable) or next(found, None):
+        return program
+    package = names[0]
+    reason = f"no {package}: install Debian's package `{package}` or set {variable}"
+    if os.environ.get(required):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start Chromium: $BOOK_CHROMIUM, or what the PATH has."""
-    found = filter(None, map(shutil.which, CHROMIUM_NAMES))
-    executable = os.environ.get("BOOK_CHROMIUM") or next(found, None)
-    if executable is None:
-        reason = "no Chromium: install Debian's package `chromium` or set BOOK_CHROMIUM"
-        if os.environ.get("BOOK_REQUIRE_BROWSER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    executable = _program("BOOK_CHROMIUM", CHROMIUM_NAMES, "BOOK_REQUIRE_BROWSER")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=executable, args=list(CHROMIUM_FLAGS)
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def firefox() -> Iterator[Firefox]:
+    """Start Firefox: $BOOK_FIREFOX, or what the PATH has."""
+    executable = _program("BOOK_FIREFOX", FIREFOX_NAMES, "BOOK_REQUIRE_FIREFOX")
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        running_firefox(executable, Path(profile)) as firefox,
+    ):
+        yield firefox
 
 
 @dataclass

@@ -9,26 +9,22 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 360, "height": 740}
-CHAPTER = "generative/vae"
-SHOWS = 'article a[class="reference internal"]'
-EQUATION = f'{SHOWS}[href="#equation-eq-vae-elbo-two-forms"]'
+from tests.book.page_checks import (
+    CHAPTER,
+    CITATION,
+    DISTANCE,
+    EQUATION,
+    NARROW,
+    SHOWS,
+    WIDE,
+)
+
 FIGURE = f'{SHOWS}[href^="#fig-"]'
-CITATION = f'{SHOWS}[href^="../bibliography.html#"]'
 
 DOUBLED_IDS = """
 () => {
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   return ids.filter((id, place) => ids.indexOf(id) !== place);
-}
-"""
-# How far the box stands from the window's edges, at the nearest; 0 is touching.
-DISTANCE = """
-() => {
-  const { left, top, right, bottom } = preview.getBoundingClientRect();
-  const { clientWidth, clientHeight } = document.documentElement;
-  return Math.min(left, top, clientWidth - right, clientHeight - bottom);
 }
 """
 PRINTED = "() => getComputedStyle(preview).display"
