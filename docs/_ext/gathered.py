@@ -41,6 +41,11 @@ class Desk:
     page: str
     notes: dict[str, Any]  # of the chapters, in reading order
 
+    @property
+    def printed(self) -> bool:
+        """Tell whether readers turn pages instead of following links."""
+        return self.builder.format == "latex"
+
     def link(
         self, docname: str, anchor: str, *content: nodes.Node, **attributes: Any
     ) -> nodes.reference:

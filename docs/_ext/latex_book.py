@@ -5,7 +5,7 @@ The appendix lists the tests that check the book's equations.
 
 from __future__ import annotations
 
-import math
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,6 @@ from chapter_citation import edition_of
 from chapter_numbers import UNNUMBERED, Unnumbered
 from checks import checks_appendix
 from docutils import nodes
-from exercises import FoldedTitle
 from katex_math import latex_macros
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import texescape
@@ -28,13 +27,7 @@ if TYPE_CHECKING:
 PREAMBLE = Path(__file__).resolve().parent.parent / "_latex" / "preamble.tex"
 
 APPENDIX = "附录：编号公式与检验它们的测试"
-
-# Heights of a table's row, of a line of text and of what stands around a block, in
-# lines of code; characters of such a line; and the highest box that is kept whole.
-ROW, TEXT, AROUND = 1.4, 1.5, 1.5
-CHARACTERS = 40
-HIGHEST = 24
-TITLES = (nodes.title, FoldedTitle)
+CHINESE_SPACE = re.compile(r"[^\x00-\u2e7f] $")
 
 # Options of Sphinx's own styles: a text of 42 characters a line, quiet boxes.
 SPHINX_SETUP = ", ".join(
@@ -68,57 +61,25 @@ ELEMENTS = {
 }
 
 
-class keep_together(nodes.General, nodes.Element):  # noqa: N801
-    """A new page begins here unless so many ``lines`` of code fit on this one."""
+class KeepSpaces(SphinxPostTransform):
+    """Keep the space between Chinese and a link to Latin words, which xeCJK drops."""
 
-
-def keep(block: nodes.Element, lines: float) -> None:
-    """Ask for room for *block*, and for the title that it follows immediately."""
-    while block.parent.index(block) == 1 and isinstance(block.parent[0], TITLES):
-        block = block.parent
-    space = keep_together("", lines=math.ceil(lines))
-    block.parent.insert(block.parent.index(block), space)
-
-
-class KeepTables(SphinxPostTransform):
-    """Keep every table that LaTeX does not break with its title and caption."""
-
-    default_priority = 900
+    default_priority = 950
     formats = ("latex",)
 
     def run(self, **kwargs: Any) -> None:
-        """Look at the tables of the whole book."""
-        for table in list(self.document.findall(nodes.table)):
-            if "longtable" not in table["classes"]:
-                rows = list(table.findall(nodes.row))
-                wrapped = sum(row_lines(row) - 1 for row in rows)
-                keep(table, ROW * len(rows) + TEXT * wrapped + AROUND)
-
-
-class KeepBoxes(SphinxPostTransform):
-    """Keep a box of a few lines on one page."""
-
-    default_priority = 900
-    formats = ("latex",)
-
-    def run(self, **kwargs: Any) -> None:
-        """Look at the boxes of the whole book."""
-        for box in list(self.document.findall(nodes.Admonition)):
-            pieces = list(box.findall(nodes.TextElement))
-            own = (p for p in pieces if not isinstance(p.parent, nodes.TextElement))
-            lines = TEXT * sum(text_lines(piece) for piece in own) + 2 * AROUND
-            if lines <= HIGHEST:
-                keep(box, lines)
-
-
-def row_lines(row: nodes.row) -> int:
-    """Return about how many lines a row of a table takes."""
-    return max(1, math.ceil(len(row.astext()) / CHARACTERS))
-
-
-def text_lines(paragraph: nodes.TextElement) -> int:
-    """Return about how many lines a paragraph takes."""
-    return math.ceil(len(paragraph.astext()) / CHARACTERS)
+        """Look at the links of the whole book."""
+        for link in list(self.document.findall(nodes.reference)):
+            place = link.parent.index(link)
+            before = link.parent[place - 1] if place else None
+            latin = re.match(r"\w", link.astext(), re.ASCII)
+            if (
+                latin
+                and isinstance(before, nodes.Text)
+                and CHINESE_SPACE.search(before)
+            ):
+                space = nodes.raw("", "\\ ", format="latex")
+                link.parent[place - 1 : place] = [nodes.Text(before[:-1]), space]
 
 
 class AppendChecks(SphinxPostTransform):
@@ -191,19 +152,20 @@ def _define(name: str, tex: str) -> str:
     return rf"\newcommand{{\{name}}}{{{tex}}}"
 
 
-def _keep_together(translator: LaTeXTranslator, node: keep_together) -> None:
-    translator.body.append(f"\n\\bookkeep{{{node['lines']}}}%\n")
+def _print_math(translator: LaTeXTranslator, node: nodes.math) -> None:
+    r"""Print a formula, with ``$`` in titles: xeCJK drops spaces at ``\protect``."""
+    math = node.astext()
+    translator.body.append(f"${math}$" if translator.in_title else rf"\({math}\)")
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Complete the configuration before other extensions add to the preamble."""
-    for extension in ("chapter_numbers", "checks", "exercises", "katex_math"):
+    for extension in ("chapter_numbers", "checks", "katex_math", "page_breaks"):
         app.setup_extension(extension)
     app.add_config_value("repository_url", "", "env", types=frozenset({str}))
-    app.add_node(keep_together, latex=(_keep_together, None))
+    app.add_node(nodes.math, override=True, latex=(_print_math, None))
     app.add_post_transform(AppendChecks)
-    app.add_post_transform(KeepTables)
-    app.add_post_transform(KeepBoxes)
+    app.add_post_transform(KeepSpaces)
     app.connect("config-inited", complete_config, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

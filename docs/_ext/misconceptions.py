@@ -1,7 +1,8 @@
 """`{misconceptions}`: what the sections 常见误区 of the chapters set right, listed.
 
 Each item of such a section gets an anchor, made from its bold sentence: it stays when
-items are added or moved, and changes only with the claim itself.
+items are added or moved, and changes only with the claim itself. On paper its page is
+told.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 from gathered import Desk, Gathering, copies, first_sentence, gather
 from sphinx import addnodes
+from term_index import page_number
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -52,7 +54,8 @@ def _claim(item: nodes.Element) -> tuple[str, list[nodes.Node]]:
 def show(desk: Desk) -> list[nodes.Node]:
     """Return a section for each chapter."""
     count = sum(map(len, desk.notes.values()))
-    intro = f"共 {count} 条。点开一条，看它错在哪里。"
+    where = "句后是讲它错在哪里的页码" if desk.printed else "点开一条，看它错在哪里"
+    intro = f"共 {count} 条。{where}。"
     return [nodes.paragraph("", intro), *(_chapter(desk, name) for name in desk.notes)]
 
 
@@ -70,14 +73,18 @@ def _item(
     words = copies(claim)
     if any(True for node in words for _ in node.findall(addnodes.pending_xref)):
         link = desk.link(docname, anchor, nodes.Text("正文"))  # no link within a link
-        return nodes.list_item("", nodes.paragraph("", "", *words, link))
-    return nodes.list_item(
-        "", nodes.paragraph("", "", desk.link(docname, anchor, *words))
-    )
+        line = nodes.paragraph("", "", *words, link)
+    else:
+        line = nodes.paragraph("", "", desk.link(docname, anchor, *words))
+    if desk.printed:
+        page = desk.link(docname, anchor)
+        line += [nodes.Text("\N{EN SPACE}"), page_number("", "", **page.attributes)]
+    return nodes.list_item("", line)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive."""
+    app.setup_extension("term_index")
     gather(app, Gathering("misconceptions", note_claims, show))
     app.add_css_file("finding.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

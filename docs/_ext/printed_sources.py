@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from latex_book import keep
+from page_breaks import keep_listing
 from source_pages import (
     chapter_line,
     find_line,
@@ -25,10 +25,6 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.writers.latex import LaTeXTranslator
-
-# Listings of so many lines are kept on one page; of others the first few are.
-SHORT = 30
-FIRST = 5
 
 
 class listing_source(nodes.General, nodes.TextElement):  # noqa: N801
@@ -56,8 +52,9 @@ class PrintSources(SphinxPostTransform):
     def name_file(self, block: nodes.literal_block) -> None:
         """Put the file above the listing, or behind its caption."""
         listing = block.parent if is_captioned(block) else block
-        lines = len(block.astext().splitlines())
-        keep(listing, lines if lines <= SHORT else FIRST)
+        block.rawsource = block.astext().rstrip("\n")
+        block[:] = [nodes.Text(block.rawsource)]
+        keep_listing(listing, block.rawsource)
         path = relative_path(block.get("source"), root_of(self.env))
         if path and has_page(root_of(self.env), path):
             text = (root_of(self.env) / path).read_text(encoding="utf-8")

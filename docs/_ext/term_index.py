@@ -17,6 +17,7 @@ from docutils import nodes
 from gathered import Desk, Gathering, gather
 from pinyin_order import initial, sort_key, split_name
 from sphinx import addnodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.writers.html5 import HTML5Translator
 
 if TYPE_CHECKING:
@@ -119,6 +120,26 @@ def _pattern(name: str) -> str:
     return loose + ("(?![A-Za-z])" if LETTER.match(name[-1]) else "")
 
 
+# The glossary
+
+
+class SortGlossary(SphinxPostTransform):
+    """Sort the printed glossary: on paper nobody can follow a link to a term."""
+
+    default_priority = 900
+    formats = ("latex",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Sort by the first name of each entry."""
+        for glossary in self.document.findall(addnodes.glossary):
+            for entries in glossary.findall(nodes.definition_list):
+                entries[:] = sorted(entries.children, key=_first_name)
+
+
+def _first_name(entry: nodes.Element) -> list[tuple[str, str, str]]:
+    return sort_key(split_name(entry[0].astext())[0])
+
+
 # The page
 
 
@@ -135,11 +156,11 @@ def show(desk: Desk) -> list[nodes.Node]:
         _letter(desk, letter, [(term, places[term]) for term in group])
         for letter, group in groups
     ]
-    printed = desk.builder.format == "latex"
-    number = "页码" if printed else "节号"
+    number = "页码" if desk.printed else "节号"
     intro = f"共 {len(everything)} 条。词后的数字是各章第一次说到它的{number}。"
     index = nodes.container("", *letters, classes=["term-index"])
-    return [nodes.paragraph("", intro), *([] if printed else [_bar(letters)]), index]
+    bar = [] if desk.printed else [_bar(letters)]
+    return [nodes.paragraph("", intro), *bar, index]
 
 
 def _bar(letters: list[nodes.section]) -> nodes.paragraph:
@@ -201,6 +222,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     html = (HTML5Translator.visit_reference, HTML5Translator.depart_reference)
     app.add_node(page_number, html=html, latex=(_print_page, None))
     gather(app, Gathering("term-index", note_text, show))
+    app.add_post_transform(SortGlossary)
     app.add_css_file("finding.css")
     app.connect("config-inited", complete_config)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

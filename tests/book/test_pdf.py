@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from html import unescape
 from itertools import pairwise
@@ -27,6 +28,7 @@ MARGIN = 75.5  # points, 1.05 inches less some rounding
 A4 = (595.28, 841.89)
 LARGEST = 8_000_000  # bytes
 HEAD, FOOT = 66, 780  # the text of a page stands between them
+SHORTEST = 480  # where the text of a page within a chapter ends at the earliest
 PAGES = sorted(
     path.relative_to(ROOT / "docs").with_suffix("").as_posix()
     for path in (ROOT / "docs").glob("**/[a-z]*.md")
@@ -450,6 +452,37 @@ def test_no_title_ends_a_page(
     assert wrong == []
 
 
+def test_pages_are_not_half_empty(lines: list[Line]) -> None:
+    """Only before a chapter a page ends early: a part, a title and the contents do."""
+    pages: dict[int, list[float]] = {}
+    for line in lines:
+        pages.setdefault(line.page, []).append(middle(line.words[0]))
+    opening = {page for page, places in pages.items() if min(places) > HEAD + 50}
+    ends = {page: max(places) for page, places in pages.items()}
+    inside = [page for page in ends if page > 2 and page not in opening]
+    short = [page for page in inside if ends[page] < SHORTEST]
+    last = max(ends)
+    assert len(inside) > 10 * len(CHAPTERS)
+    assert [page for page in short if page != last and page + 1 not in opening] == []
+
+
+def test_no_page_ends_with_a_caption_or_a_name_of_a_file(lines: list[Line]) -> None:
+    ends = [above for above, below in pairwise(lines) if above.page != below.page]
+    torn = r"表\d+\.\d+:.*|(snippets|tests)/.*，第\d+行"
+    assert [
+        (line.page, line.key) for line in ends if re.fullmatch(torn, line.key)
+    ] == []
+
+
+def test_no_chapter_ends_a_page_of_the_contents(lines: list[Line]) -> None:
+    heads = [line for line in lines if re.fullmatch(r"第.+[章].*\D\d+", line.key)]
+    contents = {line.page for line in lines if "....." in line.key}
+    ends = [above for above, below in pairwise(lines) if above.page != below.page]
+    shown = [line for line in heads if line.page in contents]
+    assert len(shown) == len(CHAPTERS)
+    assert [line.key for line in ends if line in shown] == []
+
+
 # -- Code
 
 
@@ -508,6 +541,20 @@ def check_columns(shown: Line, source: str) -> None:
         position += len(word)
 
 
+def test_a_listing_is_torn_only_in_pieces_of_several_lines(
+    lines: list[Line], html: dict[str, BeautifulSoup]
+) -> None:
+    keys = [line.key for line in lines]
+    torn = 0
+    for listing in displayed_listings(html):
+        if places := find(keys, listing):
+            shown = lines[places[0] : places[0] + len(listing)]
+            pieces = Counter(line.page for line in shown)
+            torn += len(pieces) > 1
+            assert len(pieces) == 1 or min(pieces.values()) >= 4, listing[0]
+    assert torn
+
+
 def test_lines_of_code_keep_their_order_in_a_listing(lines: list[Line]) -> None:
     for above, below in pairwise(lines):
         assert (above.page, middle(above.words[0])) <= (
@@ -537,6 +584,8 @@ def test_nothing_stands_in_the_margins(lines: list[Line], log: str) -> None:
     wide = re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\).*", log)
     assert [width for width in wide if float(width) > 5] == []
     left, right = MARGIN - 6, A4[0] - MARGIN + 6
+    high = re.findall(r"Overfull \\vbox \(([\d.]+)pt too high\).*", log)
+    assert [height for height in high if float(height) > 5] == []
     outside = [
         (line.page, word)
         for line in lines

@@ -18,6 +18,11 @@ def test_one():
 CHAPTER = """\
 # 章
 
+见 [GAN](#gan) 与 [对抗](#gan)。
+
+(gan)=
+## 网，$a$ 与乙
+
 $$
 a=\\half
 $$ (eq-one)
@@ -36,13 +41,13 @@ $$ (eq-one)
 """
 BOXES = f"""
 :::{{admonition}} 短
-{"字" * 41}
+{"字" * 43}
 
-- {"字" * 40}
+- {"字" * 42}
 :::
 
 :::{{admonition}} 长
-{"字" * 41 * 16}
+{"字" * 42 * 16}
 :::
 """
 FILES = {
@@ -83,6 +88,16 @@ def test_the_preamble_gets_the_book_the_macros_and_what_conf_adds(tex: str) -> N
         assert line in preamble
     assert "formatcom=\\xeCJKVerbAddon" in preamble
     assert r"\usepackage{babel}" not in preamble
+
+
+def test_a_link_to_latin_words_keeps_the_space_before_it(tex: str) -> None:
+    assert "见\\ {\\hyperref" in tex
+    assert "与 {\\hyperref" in tex
+
+
+def test_a_formula_in_a_title_keeps_the_space_before_it(tex: str) -> None:
+    assert r"\section{网，$a$ 与乙}" in tex
+    assert r"\protect\(" not in tex
 
 
 def test_there_is_no_index(tex: str) -> None:

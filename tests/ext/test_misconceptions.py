@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from misconceptions import anchor_of
 
@@ -70,6 +72,18 @@ def test_an_anchor_depends_on_the_words_alone(build):
     book = build({"docs/one/a.md": first}, extensions=EXTENSIONS, root=root)
     assert claims(book)[1:] == before
     assert claims(book)[0][0] == "新的。"
+
+
+def test_the_pdf_prints_the_page_of_each_claim(build):
+    documents = [("index", "book.tex", "书", "", "manual", True)]
+    settings = {"builder": "latex", "latex_documents": documents}
+    tex = build(BOOK, extensions=EXTENSIONS, **settings).text("book.tex")
+    pages = re.findall(r"\\pageref\{(\\detokenize\{[^}]+\})\}", tex)
+    assert len(pages) == 3
+    for label in pages:
+        assert rf"\label{{{label}}}" in tex
+    assert "页码" in tex
+    assert "点开" not in tex
 
 
 def test_a_claim_that_goes_leaves_the_list(build):

@@ -251,6 +251,9 @@ def test_the_pdf_prints_pages_of_labels_that_exist(build):
     assert len(pages) == 3
     for label in pages:
         assert rf"\label{{{label}}}" in tex
+    glossary = tex.partition("{术语}")[2].partition("{术语索引}")[0]
+    names = re.findall(r"\\sphinxlineitem\{(\w+)", glossary)
+    assert names == ["变分自编码器", "logit", "无处", "自编码器"]
     assert "页码" in tex
     assert "节号" not in tex
     assert r"\begin{sphinxuseclass}{term-list}" in tex
