@@ -18,7 +18,7 @@ from tools.contract.modules import experiments
 from tools.contract.pages import Page, pages
 from tools.contract.python_source import functions, parse
 from tools.contract.violation import Violation
-from tools.fingerprint import fingerprint
+from tools.fingerprint import digests, fingerprint
 
 MIN_DIGITS = 4
 NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*(?:\.\d+)?(?![\w.]*\d)")
@@ -153,25 +153,32 @@ def stale(results: Results, root: Path) -> list[Violation]:
 
 
 def wrong_files(results: Results, root: Path) -> list[Violation]:
-    """Return files of the folder that were not recorded, and recorded ones missing."""
-    folder = root / "docs" / results.chapter
-    recorded = results.content.get("files")
-    names = set(recorded) if isinstance(recorded, list) else set()
-    present = {path.name for path in folder.iterdir()} - {"results.json"}
-    found, expected = [], set()
-    for name in sorted(names):
-        figure, data = {f"{name}.svg", f"{name}.pdf"}, {f"{name}.json"}
-        files = data if data <= present and not figure & present else figure
-        expected |= files
-        if missing := sorted(files - present):
-            message = f"{', '.join(missing)} is missing — {_rerun(results.chapter)}"
-            line = results.line_of("files")
-            found.append(Violation(results.path, line, "results-files", message))
-    for name in sorted(present - expected):
+    """Return files of the folder that are not the ones which the experiment wrote.
+
+    Committed files are compared with what was recorded beside them, never with
+    those of a re-run: another machine may draw other bytes.
+    """
+    rerun = _rerun(results.chapter)
+    line = results.line_of("files")
+    recorded = results.content.get("files", {})
+    if not isinstance(recorded, dict):
+        message = f"no digests recorded — {rerun}"
+        return [Violation(results.path, line, "results-digest", message)]
+    present = digests(root / "docs" / results.chapter)
+    found = [
+        Violation(results.path, line, "results-files", f"{name} is missing — {rerun}")
+        for name in sorted(recorded.keys() - present.keys())
+    ]
+    source = f"snippets/{results.chapter}_experiment.py"
+    for name, digest in present.items():
         path = f"docs/{results.chapter}/{name}"
-        message = "the experiment did not make this file — remove it, or draw it in"
-        message += f" snippets/{results.chapter}_experiment.py"
-        found.append(Violation(path, 1, "results-files", message))
+        if name not in recorded:
+            message = "the experiment did not make this file — remove it, or draw it in"
+            found.append(Violation(path, 1, "results-files", f"{message} {source}"))
+        elif recorded[name] != digest:
+            message = f"changed since the experiment wrote it — draw it in {source},"
+            message += f" then {rerun}"
+            found.append(Violation(path, 1, "results-digest", message))
     return found
 
 
