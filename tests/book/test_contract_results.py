@@ -34,6 +34,7 @@ DIGESTS = {k: hashlib.sha256(v.encode()).hexdigest() for k, v in FILES.items()}
 VALUES = {
     "loss": {"value": 1.23456, "abs_tol": 0.1},
     "steps": {"value": 12345},
+    "runs": {"value": 315},
     "small": {"value": -0.00123449, "rel_tol": 0.1},
 }
 
@@ -226,6 +227,14 @@ def test_roles_name_what_is_recorded_elsewhere(book) -> None:
         ("−0.001234", "vae.small .6f"),
         ("| 1.235 | 2 |", "vae.loss .3f"),
         ("- 1.235", "vae.loss .3f"),
+        ("低 1.235", "vae.loss .3f"),
+        ("0.001234", "vae.small .6f"),
+        ("123.5%", "vae.loss .1%"),
+        (r"$123.46\%$", "vae.loss .2%"),
+        ("1.23", "vae.loss .2f"),
+        ("{ref}`损失 <a>` 是 1.23 奈特", "vae.loss .2f"),
+        ("1.23 奈特", "vae.loss .2f"),
+        ("| 1.23 | 2 |", "vae.loss .2f"),
     ],
 )
 def test_pasted_numbers(book, typed: str, key: str) -> None:
@@ -238,7 +247,12 @@ def test_pasted_numbers(book, typed: str, key: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "1.23",  # three digits agree by chance
+        "$1.23$",  # worked out on paper; three digits agree by chance
+        "他们报告 1.23 奈特 {cite:p}`kingma2014auto`。",
+        "1.2",
+        "1.24",
+        "123%",  # no decimal point
+        "315.0",  # the recorded 315 is a count
         "1.234",  # rounds to another number
         "12344",
         "v1.23456.7",
