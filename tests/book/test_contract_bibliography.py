@@ -137,6 +137,7 @@ def test_impossible_years(book, year: str, locator: str) -> None:
         ("2007", "doi = {10.1111/j.1467-9868.2005.00503.x}"),  # accepted in 2005
         ("1975", "doi = {10.1111/j.2044-8317.1975.tb00525.x}"),  # 2044: of the ISSN
         ("1999", "url = {https://arxiv.org/abs/1301.6705}"),  # posted 13 years later
+        ("2011", "doi = {10.1145/2020408.2020426}"),  # numbers, not years
         ("1999", "doi = {10.1162/a.2091.3}"),  # 2091 is no year yet
     ],
 )

@@ -226,6 +226,16 @@ def test_a_new_equation_changes_freely_until_it_is_recorded(book, confirmed) -> 
     assert [v.rule for v in check_equations(confirmed)] == ["equation-changed"]
 
 
+def test_without_a_test_there_is_nothing_to_confirm(book, confirmed: Path) -> None:
+    book(
+        {
+            "docs/gen/vae.md": PAGE.replace("a = b", "a = -b"),
+            "tests/gen/test_vae.py": "",
+        }
+    )
+    assert [v.rule for v in check_equations(confirmed)] == ["equation-unchecked"]
+
+
 def test_equations_that_are_gone_are_forgotten(book, confirmed: Path) -> None:
     book({"docs/gen/vae.md": "# 章\n"})
     confirm(confirmed, [])
@@ -245,4 +255,5 @@ def test_a_record_that_is_no_record(book, confirmed: Path) -> None:
     with pytest.raises(ValueError, match=f"{FILE}:2: write a label and its digest"):
         confirm(confirmed, [])
     (violation,) = check_equations(confirmed)
-    assert (violation.path, violation.line) == (FILE, 2)
+    where = (violation.path, violation.line, violation.rule)
+    assert where == (FILE, 2, "equation-changed")

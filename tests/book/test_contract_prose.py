@@ -101,6 +101,12 @@ def test_closed_fences(book: Book) -> None:
     assert fences(book, EXERCISE + shown) == []
 
 
+def test_a_fence_that_is_the_last_line(book: Book) -> None:
+    assert fences(book, "# 题\n\n```") == [
+        (3, "``` is never closed — end it with ``` alone on a line")
+    ]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [

@@ -125,8 +125,7 @@ def _compared_with_itself(node: ast.AST) -> ast.expr | None:
         if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And):
             conditions = node.test.values
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        is_assertion = name_of(node.value.func).startswith("assert")
-        conditions = [node.value] if is_assertion else []
+        conditions = [node.value]
     else:
         conditions = []
     for pair in (pair for condition in conditions for pair in _compared(condition)):
