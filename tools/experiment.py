@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tools.figures import use_book_style
-from tools.fingerprint import ROOT, fingerprint
+from tools.fingerprint import ROOT, digests, fingerprint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,7 +102,7 @@ def run(main: Callable[[Recorder], None], module_file: str) -> None:
             "fingerprint": fingerprint(source),
             "environment": _environment(),
             "seconds": round(time.perf_counter() - start, 1),
-            "files": sorted(record.files),
+            "files": digests(record.folder),
             "values": record.values,
         }
         text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"

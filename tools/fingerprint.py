@@ -1,4 +1,4 @@
-"""Content fingerprint of a Python module together with the project code it imports."""
+"""Fingerprints: of a module with the project code it imports, of files as they are."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def sources(entry: Path, root: Path = ROOT) -> set[Path]:
             found.add(path)
             todo.extend(_imported_files(path, root))
     return found
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of a folder, results.json itself excepted."""
+    files = (path for path in sorted(folder.glob("*")) if path.is_file())
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.name != "results.json"
+    }
 
 
 def _meaning(path: Path) -> str:

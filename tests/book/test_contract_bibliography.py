@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,62 @@ def test_misnamed_keys(book, key: str) -> None:
     bib = ENTRY.replace("jang2017categorical", key) + BOOK
     page = CITED.replace("jang2017categorical", key)
     assert found(book, bib, page) == [("references.bib", 1, "bib-key")]
+
+
+def dated(year: str, locator: str) -> str:
+    entry = ENTRY.replace("2017", year).replace("eprint = {1611.01144}", locator)
+    return entry + BOOK
+
+
+@pytest.mark.parametrize(
+    ("year", "locator"),
+    [
+        ("2015", "eprint = {1611.01144}"),
+        ("2015", "eprint = {1702.00160}"),
+        ("2006", "eprint = {0801.2008}"),
+        ("2004", "eprint = {cond-mat/0506438}"),
+        ("1997", "eprint = {cs.LG/9812021}"),
+        ("2016", "doi = {10.1109/CVPR.2017.632}"),
+        ("2021", "doi = {10.18653/v1/2022.acl-short.1}"),
+        ("1976", "doi = {10.1111/j.2517-6161.1977.tb01600.x}"),
+        ("2999", "eprint = {1611.01144}"),
+    ],
+)
+def test_impossible_years(book, year: str, locator: str) -> None:
+    page = CITED.replace("2017", year)
+    expected = [("references.bib", 1, "bib-year")]
+    assert found(book, dated(year, locator), page) == expected
+
+
+@pytest.mark.parametrize(
+    ("year", "locator"),
+    [
+        ("2016", "eprint = {1611.01144}"),
+        ("2016", "eprint = {1701.00160}"),  # submitted on the last day of 2016
+        ("2020", "eprint = {1611.01144}"),  # a later version, or the journal's
+        ("1998", "eprint = {cs.LG/9812021}"),
+        ("2007", "doi = {10.1111/j.1467-9868.2005.00503.x}"),  # accepted in 2005
+        ("1975", "doi = {10.1111/j.2044-8317.1975.tb00525.x}"),  # 2044: of the ISSN
+        ("1999", "url = {https://arxiv.org/abs/1301.6705}"),  # posted 13 years later
+        ("2011", "doi = {10.1145/2020408.2020426}"),  # numbers, not years
+        ("1999", "doi = {10.1162/a.2091.3}"),  # 2091 is no year yet
+    ],
+)
+def test_possible_years(book, year: str, locator: str) -> None:
+    assert found(book, dated(year, locator), CITED.replace("2017", year)) == []
+
+
+def test_identifiers_of_other_archives_carry_no_year(book) -> None:
+    bib = dated("2015", "eprint = {1611.01144}").replace("{arXiv}", "{PubMed}")
+    assert found(book, bib, CITED.replace("2017", "2015")) == []
+
+
+def test_next_year_is_allowed_and_no_later(book) -> None:
+    this = datetime.now(UTC).year
+    for year, rules in ((this + 1, []), (this + 2, ["bib-year"])):
+        bib = dated(str(year), "eprint = {1611.01144}")
+        page = CITED.replace("2017", str(year))
+        assert [rule for *_, rule in found(book, bib, page)] == rules
 
 
 @pytest.mark.parametrize("field", ["author", "title", "year", "booktitle"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.confirm import FILE, confirm
 from tools.contract.equations import check_equations
 from tools.contract.violation import report
 
@@ -175,3 +176,84 @@ def test_labels_that_number_nothing(book, lost: str, line: int) -> None:
 def test_labels_in_prose_are_prose(book) -> None:
     page = PAGE + "\n见 {eq}`eq-vae-loss` 与（eq-vae-x）。\n\n`(eq-vae-y)`\n"
     assert found(book, page) == []
+
+
+@pytest.fixture
+def confirmed(book) -> Path:
+    root = book({"docs/gen/vae.md": PAGE, "tests/gen/test_vae.py": TEST})
+    confirm(root, [])
+    return root
+
+
+def test_a_changed_equation_is_named_with_its_test(book, confirmed: Path) -> None:
+    book({"docs/gen/vae.md": PAGE.replace("a = b", "a = -b")})
+    (violation,) = check_equations(confirmed)
+    assert str(violation) == (
+        "docs/gen/vae.md:3: [equation-changed] eq-vae-loss has changed since its test"
+        " was read against it — does tests/gen/test_vae.py:5 still check it? Mend the"
+        " test, or not, then run `.venv/bin/python -m tools.confirm eq-vae-loss`"
+    )
+    confirm(confirmed, [])  # only by its name
+    assert len(check_equations(confirmed)) == 1
+    confirm(confirmed, ["eq-vae-loss"])
+    assert check_equations(confirmed) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a = b", "a\n=  b."),
+        ("c &= d", "c &= -d"),  # a definition
+        ("y \\\\ z", "y \\\\ x"),  # without a number
+        ("# 章", "# 别的\n\n多一段。"),
+    ],
+)
+def test_what_changes_no_checked_equation(book, confirmed, old: str, new: str) -> None:
+    assert PAGE.count(old) == 1
+    book({"docs/gen/vae.md": PAGE.replace(old, new)})
+    assert check_equations(confirmed) == []
+
+
+def test_a_new_equation_changes_freely_until_it_is_recorded(book, confirmed) -> None:
+    draft = PAGE + "\n$$\nx\n$$ (eq-vae-new)\n"
+    test = TEST.replace('"eq-vae-loss"', '"eq-vae-loss", "eq-vae-new"')
+    book({"tests/gen/test_vae.py": test})
+    for page in (draft, draft.replace("\nx\n", "\nz\n")):
+        book({"docs/gen/vae.md": page})
+        assert check_equations(confirmed) == []
+    confirm(confirmed, [])
+    book({"docs/gen/vae.md": draft})
+    assert [v.rule for v in check_equations(confirmed)] == ["equation-changed"]
+
+
+def test_without_a_test_there_is_nothing_to_confirm(book, confirmed: Path) -> None:
+    book(
+        {
+            "docs/gen/vae.md": PAGE.replace("a = b", "a = -b"),
+            "tests/gen/test_vae.py": "",
+        }
+    )
+    assert [v.rule for v in check_equations(confirmed)] == ["equation-unchecked"]
+
+
+def test_equations_that_are_gone_are_forgotten(book, confirmed: Path) -> None:
+    book({"docs/gen/vae.md": "# 章\n"})
+    confirm(confirmed, [])
+    assert "eq-" not in (confirmed / FILE).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("label", ["eq-vae-los", "eq-def-prior"])
+def test_only_checked_equations_are_confirmed(confirmed: Path, label: str) -> None:
+    before = (confirmed / FILE).read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match=f"{label}: no checked equation of that name"):
+        confirm(confirmed, ["eq-vae-loss", label])
+    assert (confirmed / FILE).read_text(encoding="utf-8") == before
+
+
+def test_a_record_that_is_no_record(book, confirmed: Path) -> None:
+    book({FILE: "# head\n<<<<<<< HEAD\n"})
+    with pytest.raises(ValueError, match=f"{FILE}:2: write a label and its digest"):
+        confirm(confirmed, [])
+    (violation,) = check_equations(confirmed)
+    where = (violation.path, violation.line, violation.rule)
+    assert where == (FILE, 2, "equation-changed")

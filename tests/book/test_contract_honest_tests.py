@@ -79,8 +79,6 @@ def test_used_comparisons(statement: str) -> None:
         "assert f'{x}'",
         "assert [x]",
         "assert x == 1 or True",
-        "assert x == x",
-        "assert x.shape is x.shape",
         "assert (v > 0 for v in x)",
         "assert (x > 0).all",
         "assert lambda: x",
@@ -93,9 +91,43 @@ def test_constant_asserts(statement: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
+        "assert x == x",
+        "assert x.shape is x.shape",
+        "assert f(x) == f(x)",
+        "assert f( x,1 ) == f(x, 1)",
+        "assert y == f(x) == f(x)",
+        "assert y and f(x) == f(x)",
+        "assert f(x) == pytest.approx(f(x), abs=1e-6)",
+        "assert torch.allclose(f(x), f(x), atol=1e-6)",
+        "assert f(x).equal(f(x))",
+        "torch.testing.assert_close(f(x), f(x), rtol=0, atol=0)",
+        "torch.testing.assert_close(actual=f(x), expected=f(x))",
+        "torch.testing.assert_close(f(x), expected=f(x))",
+        "np.testing.assert_allclose(actual=f(x), desired=f(x))",
+        "np.testing.assert_array_equal(x[0], x[0])",
+    ],
+)
+def test_comparisons_with_itself(statement: str) -> None:
+    assert rules(in_test(statement)) == [(2, "test-itself")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
         "assert x, 'message'",
         "assert not ()",
-        "assert f(x) == f(x), 'deterministic'",
+        "first, second = f(x), f(x)\nassert first == second, 'deterministic'",
+        "assert f(x) == g(x)",
+        "assert f(x) == f(y)",
+        "assert f(x) <= f(x)",
+        "assert f(x) != f(x), 'random'",
+        "assert not torch.equal(f(x), f(x)), 'random'",
+        "assert f(x) == pytest.approx(g(x))",
+        "assert x == y == z",
+        "assert x.equal(y)",
+        "torch.testing.assert_close(f(x), g(x))",
+        "torch.testing.assert_close(actual=f(x), expected=g(x))",
+        "check(f(x), f(x))",
         "assert x == 1 or y == 2",
         "assert x != x, 'nan'",
         "assert x",

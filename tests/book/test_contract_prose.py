@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tools.contract.encoding import check_encoding
+from tools.contract.pages import pages
 from tools.contract.placeholders import check_placeholders
-from tools.contract.prose import CLOSING, check_prose
+from tools.contract.prose import CLOSING, check_prose, open_fences
 from tools.contract.sizes import LIMIT, check_sizes
 from tools.contract.violation import report
 
@@ -53,6 +54,77 @@ def rules(book: Book, text: str, **more: str) -> list[tuple[int, str]]:
 def test_the_book() -> None:
     violations = check_prose(ROOT) + check_sizes(ROOT) + check_encoding(ROOT)
     assert not violations, report(violations)
+
+
+EXERCISE = """\
+# 题
+
+````{exercise} 一
+:label: ex-b-one
+
+算。
+
+```{hint}
+想。
+```
+````
+
+````{solution} ex-b-one
+答。
+````
+
+:::{fold} 符号
+- 列表里
+
+  ```text
+  甲
+  ```
+
+> ```console
+> $ 乙
+> ```
+:::
+"""
+
+
+def fences(book: Book, text: str) -> list[tuple[int, str]]:
+    (page,) = pages(book({"docs/a/b.md": text}))
+    assert {v.rule for v in open_fences(page)} <= {"page-fence"}
+    return [(v.line, v.message) for v in open_fences(page)]
+
+
+def test_closed_fences(book: Book) -> None:
+    assert fences(book, EXERCISE) == []
+    assert fences(book, EXERCISE.replace("答。\n````", "答。\n`````")) == []
+    assert fences(book, EXERCISE.rstrip("\n")) == []  # no line end after the last
+    shown = "`````markdown\n````{note}\n`````\n"  # an example of markup, not closed
+    assert fences(book, EXERCISE + shown) == []
+
+
+def test_a_fence_that_is_the_last_line(book: Book) -> None:
+    assert fences(book, "# 题\n\n```") == [
+        (3, "``` is never closed — end it with ``` alone on a line")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("```\n````\n\n", "```\n\n", 3, "still open at line 12, where ````{sol"),
+        ("想。\n```\n", "想。\n", 8, "```{hint} is never closed — end it with ``` a"),
+        ("想。\n```\n", "想。\n``\n", 8, "```{hint} is never closed"),
+        ("答。\n````", "答。\n```", 13, "````{solution} ex-b-one is never closed"),
+        ("答。\n````\n", "答。\n", 13, "````{solution} ex-b-one is never closed"),
+        ("  甲\n  ```\n", "  甲\n", 20, "```text is never closed"),
+        ("> $ 乙\n> ```\n", "> $ 乙\n", 24, "```console is never closed"),
+        ("\n:::\n", "\n", 17, ":::{fold} 符号 is never closed — end it with :::"),
+        ("````{exercise}", "```{exercise}", 3, "open at line 8, where ```{hint}"),
+    ],
+)
+def test_open_fences(book: Book, old: str, new: str, line: int, message: str) -> None:
+    assert EXERCISE.count(old) == 1
+    ((found, said),) = fences(book, EXERCISE.replace(old, new))
+    assert (found, message in said) == (line, True), said
 
 
 @pytest.mark.skipif(os.environ.get("CI") != "true", reason="a draft may keep them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,12 @@ RESULTS = json.loads(Path("docs/gen/vae/results.json").read_text())["values"]
 def test_loss_is_small():
     assert RESULTS["loss"]["value"] < 2
 """
+FILES = {"curve.svg": "<svg/>", "curve.pdf": "", "table.json": "[]"}
+DIGESTS = {k: hashlib.sha256(v.encode()).hexdigest() for k, v in FILES.items()}
 VALUES = {
     "loss": {"value": 1.23456, "abs_tol": 0.1},
     "steps": {"value": 12345},
+    "runs": {"value": 315},
     "small": {"value": -0.00123449, "rel_tol": 0.1},
 }
 
@@ -40,18 +44,16 @@ def write(book, *, page: str = PAGE, reader: str = READER, **changes: Any) -> Pa
         {
             EXPERIMENT: "STEPS = 3\n",
             "docs/gen/vae.md": page,
-            "docs/gen/vae/curve.svg": "<svg/>",
-            "docs/gen/vae/curve.pdf": "",
-            "docs/gen/vae/table.json": "[]",
             "tests/gen/test_vae_results.py": reader,
         }
+        | {f"docs/gen/vae/{name}": text for name, text in FILES.items()}
     )
     content = {
         "experiment": "gen/vae",
         "fingerprint": fingerprint(root / EXPERIMENT, root),
         "environment": {"torch": "2"},
         "seconds": 1.5,
-        "files": ["curve", "table"],
+        "files": DIGESTS,
         "values": VALUES,
     } | changes
     return book({RESULTS: json.dumps(content, indent=1)})
@@ -135,7 +137,7 @@ def test_integers_may_be_exact(book) -> None:
     assert found(write(book, values=VALUES | {"n": {"value": 3}})) == []
 
 
-@pytest.mark.parametrize("lost", ["curve.svg", "curve.pdf"])
+@pytest.mark.parametrize("lost", FILES)
 def test_missing_file(book, lost: str) -> None:
     root = write(book)
     (root / "docs/gen/vae" / lost).unlink()
@@ -144,10 +146,31 @@ def test_missing_file(book, lost: str) -> None:
     assert violation.message.startswith(f"docs/gen/vae/{lost}".rpartition("/")[2])
 
 
-def test_missing_data(book) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_edited_file(book, name: str) -> None:
     root = write(book)
-    (root / "docs/gen/vae/table.json").unlink()
-    assert found(root) == [(RESULTS, "results-files")]
+    book({f"docs/gen/vae/{name}": FILES[name] + " "})
+    (violation,) = check_results(root)
+    assert str(violation) == (
+        f"docs/gen/vae/{name}:1: [results-digest] changed since the experiment wrote"
+        " it — draw it in snippets/gen/vae_experiment.py, then run"
+        " `make experiments ONLY=gen/vae`"
+    )
+
+
+def test_the_figure_of_another_name_does_not_pass(book) -> None:
+    root = write(book)
+    book({"docs/gen/vae/curve.svg": FILES["table.json"]})
+    assert found(root) == [("docs/gen/vae/curve.svg", "results-digest")]
+
+
+def test_names_without_digests(book) -> None:
+    """As results.json was before it recorded digests."""
+    (violation,) = check_results(write(book, files=["curve", "table"]))
+    where = (violation.path, violation.line, violation.rule)
+    assert where == (RESULTS, 8, "results-digest")
+    rerun = "no digests recorded — run `make experiments ONLY=gen/vae`"
+    assert violation.message == rerun
 
 
 @pytest.mark.parametrize("name", ["photo.png", "old.svg", "notes.md", "old.json"])
@@ -204,6 +227,14 @@ def test_roles_name_what_is_recorded_elsewhere(book) -> None:
         ("−0.001234", "vae.small .6f"),
         ("| 1.235 | 2 |", "vae.loss .3f"),
         ("- 1.235", "vae.loss .3f"),
+        ("低 1.235", "vae.loss .3f"),
+        ("0.001234", "vae.small .6f"),
+        ("123.5%", "vae.loss .1%"),
+        (r"$123.46\%$", "vae.loss .2%"),
+        ("1.23", "vae.loss .2f"),
+        ("{ref}`损失 <a>` 是 1.23 奈特", "vae.loss .2f"),
+        ("1.23 奈特", "vae.loss .2f"),
+        ("| 1.23 | 2 |", "vae.loss .2f"),
     ],
 )
 def test_pasted_numbers(book, typed: str, key: str) -> None:
@@ -216,7 +247,12 @@ def test_pasted_numbers(book, typed: str, key: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "1.23",  # three digits agree by chance
+        "$1.23$",  # worked out on paper; three digits agree by chance
+        "他们报告 1.23 奈特 {cite:p}`kingma2014auto`。",
+        "1.2",
+        "1.24",
+        "123%",  # no decimal point
+        "315.0",  # the recorded 315 is a count
         "1.234",  # rounds to another number
         "12344",
         "v1.23456.7",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.confirm import confirm
 from tools.scaffold import new_chapter, planned, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,7 @@ def clean_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(planned(root, new_chapter(root, part, slug, "")))
     command = [sys.executable, "-m", f"snippets.{part}.{slug}_experiment"]
     subprocess.run(command, cwd=root, check=True, capture_output=True)
+    confirm(root, [])
     return root
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -85,7 +86,8 @@ def test_run_writes_results_beside_the_chapter(module: Path, tmp_path: Path) -> 
     run(main, str(module))
     results = json.loads((out / "results.json").read_text())
     assert results["values"] == {"x": {"value": 0.5, "abs_tol": 0.1}}
-    assert results["files"] == ["slider"]
+    written = (out / "slider.json").read_bytes()
+    assert results["files"] == {"slider.json": hashlib.sha256(written).hexdigest()}
     assert results["fingerprint"] == "f1"
     assert {path.name for path in out.iterdir()} == {"results.json", "slider.json"}
 

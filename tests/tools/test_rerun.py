@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tools import rerun
-from tools.fingerprint import fingerprint
+from tools.fingerprint import digests, fingerprint
 
 OLD = {
-    "files": ["figure"],
+    "files": {"figure.svg": "d1"},
     "values": {
         "exact": {"value": 3},
         "absolute": {"value": 0.5, "abs_tol": 0.01},
@@ -48,9 +48,13 @@ def test_disagreement_names_key_and_both_numbers(key: str, number: float) -> Non
 def test_missing_and_extra_values_and_files_are_disagreements() -> None:
     new = copy.deepcopy(OLD)
     new["values"]["extra"] = new["values"].pop("exact")
-    new["files"] = []
+    new["files"] = {}
     lines = rerun.differences(OLD, new)
     assert [line.split(":")[0] for line in lines] == ["exact", "extra", "files"]
+
+
+def test_other_bytes_of_a_figure_are_no_disagreement() -> None:
+    assert rerun.differences(OLD, OLD | {"files": {"figure.svg": "d2"}}) == []
 
 
 @pytest.fixture
@@ -60,7 +64,9 @@ def root(tmp_path: Path) -> Path:
     source.write_text("x = 1\n")
     results = tmp_path / "docs/part/topic/results.json"
     results.parent.mkdir(parents=True)
-    results.write_text(json.dumps({"fingerprint": fingerprint(source, tmp_path)}))
+    (results.parent / "curve.svg").write_text("<svg/>")
+    record = {"fingerprint": fingerprint(source, tmp_path)}
+    results.write_text(json.dumps(record | {"files": digests(results.parent)}))
     return tmp_path
 
 
@@ -70,6 +76,16 @@ def test_a_changed_source_makes_the_experiment_stale(root: Path) -> None:
     assert not rerun.is_stale(chapter, source, root)
     source.write_text("x = 2\n")
     assert rerun.is_stale(chapter, source, root)
+
+
+def test_an_edited_or_lost_figure_makes_the_experiment_stale(root: Path) -> None:
+    ((chapter, source),) = rerun.experiments(root).items()
+    figure = root / "docs/part/topic/curve.svg"
+    for spoil in (lambda: figure.write_text("<svg />"), figure.unlink):
+        spoil()
+        assert rerun.is_stale(chapter, source, root)
+    figure.write_text("<svg/>")
+    assert not rerun.is_stale(chapter, source, root)
 
 
 def test_broken_results_are_named(root: Path) -> None:

@@ -35,7 +35,10 @@ RULES: tuple[Callable[[Path], list[Violation]], ...] = (
     check_prose,
     check_sizes,
 )
-SHARED = ("references.bib", "docs/glossary.md", "docs/outline.toml", "docs/index.md")
+SHARED = (
+    *("references.bib", "docs/glossary.md", "docs/outline.toml", "docs/index.md"),
+    "docs/_equations.txt",
+)
 CONCISE = re.compile(r"^(?P<path>[^:\n]+):(?P<line>\d+):\d+: (?P<text>.*)$", re.M)
 UNFORMATTED = re.compile(r"^ *--> (?P<path>[^:\n]+):(?P<line>\d+):", re.M)
 MISSPELT = re.compile(r"^(?P<path>[^:\n]+):(?P<line>\d+): (?P<text>.* ==> .*)$", re.M)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pybtex.database import Person
@@ -21,6 +22,9 @@ FILE = "references.bib"
 KEY = re.compile(r"(?P<author>[a-z]+)(?P<year>\d{4})(?P<word>[a-z][a-z0-9]*)")
 ARXIV = re.compile(r"\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7}")
 DOI = re.compile(r"10\.\d{4,9}/\S+")
+ARXIV_DATE = re.compile(r"(?:[a-z-]+(?:\.[A-Z]{2})?/)?(?P<year>\d\d)(?P<month>\d\d)")
+ARXIV_BEGINS = 91
+DOI_YEAR = re.compile(r"[./]((?:19|20)\d\d)\.")
 URL = re.compile(r"https?://[^\s{}]+")
 WRAPPED_URL = re.compile(r"\\url\{\s*(https?://[^\s{}]+)\s*\}")
 CITE = re.compile(r"(foot)?cite(:\w+)?")
@@ -58,6 +62,7 @@ def check_bibliography(root: Path) -> list[Violation]:
     entries, found = parse(text)
     for entry in entries:
         found += incomplete(entry) + unlocated(entry) + misnamed(entry)
+        found += misdated(entry)
     return found + repeated(entries) + citations(root, entries)
 
 
@@ -193,6 +198,45 @@ def _is_first_author(name: str, entry: Entry) -> bool:
 def _ascii(name: str) -> str:
     letters = unicodedata.normalize("NFKD", name.lower().replace("ø", "o"))
     return re.sub(r"[^a-z]", "", letters.replace("ß", "ss").replace("ł", "l"))
+
+
+def misdated(entry: Entry) -> list[Violation]:
+    """Return a year that is no year, yet to come, or before the identifiers' own."""
+    year = entry.fields.get("year", "")
+    if not re.fullmatch(r"\d{4}", year):
+        return []  # the key disagrees with it, or it is missing
+    latest = datetime.now(UTC).year + 1
+    if int(year) > latest:
+        problem = f"lies beyond {latest}; correct it"
+    elif int(year) < _arxiv_year(entry):
+        problem = f"is before arXiv:{entry.fields['eprint']} was posted; correct one of"
+        problem += " them, or, if it was posted long after it appeared, give doi or url"
+        problem += " instead of eprint"
+    elif int(year) < _doi_year(entry, latest):
+        problem = f"is before the one in doi {entry.fields['doi']}; correct one of them"
+    else:
+        return []
+    message = f"{entry.key}: the year {year} {problem}"
+    return [Violation(FILE, entry.line, "bib-year", message)]
+
+
+def _arxiv_year(entry: Entry) -> int:
+    """Return the first year that an arXiv identifier allows, or 0.
+
+    Identifiers of January also name what was submitted on the last days of December.
+    """
+    is_arxiv = entry.fields.get("archiveprefix", "arxiv").lower() == "arxiv"
+    match = ARXIV_DATE.match(entry.fields.get("eprint", "")) if is_arxiv else None
+    if not match:
+        return 0
+    century = 1900 if int(match["year"]) >= ARXIV_BEGINS else 2000
+    return century + int(match["year"]) - (match["month"] == "01")
+
+
+def _doi_year(entry: Entry, latest: int) -> int:
+    """Return the year that a DOI carries between dots (10.1109/CVPR.2017.632), or 0."""
+    years = map(int, DOI_YEAR.findall(entry.fields.get("doi", "")))
+    return min((year for year in years if year <= latest), default=0)
 
 
 def repeated(entries: list[Entry]) -> list[Violation]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from tools.confirm import changed
 from tools.contract.pages import Formula, Page, pages
 from tools.contract.violation import Violation
 from tools.marks import Mark, MarkError, read_marks
@@ -19,14 +20,18 @@ NUMBERING = re.compile(r"\\(tag|label|eqref|ref|notag|nonumber)\b\*?")
 
 
 def check_equations(root: Path) -> list[Violation]:
-    """Return malformed and unchecked labels, marks without equation, hand numbering."""
+    """Return wrong labels and numbers, unchecked equations, and changed ones."""
     book = pages(root)
     found = [v for page in book for v in (*malformed_labels(page), *hand_numbers(page))]
     try:
         marks = read_marks(root)
     except MarkError as error:
-        return [*found, unreadable_mark(error)]
-    return found + repeated_labels(book) + unchecked(book, marks)
+        return [*found, unreadable(error)]
+    found += repeated_labels(book) + unchecked(book, marks)
+    try:
+        return found + changed(root, book, marks)
+    except ValueError as error:
+        return [*found, unreadable(error, "equation-changed")]
 
 
 def is_definition(label: str) -> bool:
@@ -129,7 +134,7 @@ def unchecked(book: Iterable[Page], marks: Iterable[Mark]) -> list[Violation]:
     return found
 
 
-def unreadable_mark(error: MarkError) -> Violation:
-    """Return the violation that reading the marks stopped at."""
+def unreadable(error: ValueError, rule: str = "equation-mark") -> Violation:
+    """Return the violation that reading the marks, or a record, stopped at."""
     path, line, message = str(error).split(":", 2)
-    return Violation(path, int(line), "equation-mark", message.strip())
+    return Violation(path, int(line), rule, message.strip())

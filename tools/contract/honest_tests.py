@@ -22,6 +22,11 @@ VERDICTS = words(
     "all any allclose array_equal array_equiv equal isclose isfinite isin isnan"
     " issubset issuperset is_file exists startswith endswith gradcheck"
 )
+# Calls that require two things to be equal.
+EQUALITIES = words(
+    "allclose array_equal array_equiv equal isclose assert_allclose"
+    " assert_array_almost_equal assert_array_equal assert_close assert_equal"
+)
 # Calls that fail a test by themselves, besides all that is called assert…
 RAISING = words(
     "raises warns fail expect fnmatch_lines no_fnmatch_line re_match_lines"
@@ -63,6 +68,10 @@ def _problems(node: ast.AST) -> Iterator[tuple[int, str, str]]:
         yield node.lineno, "test-discarded", f"`{text}` is thrown away — assert it"
     elif isinstance(node, ast.Assert) and (problem := _always_true(node.test)):
         yield node.lineno, "test-constant", f"{problem} — assert what may be false"
+    elif side := _compared_with_itself(node):
+        message = f"`{ast.unparse(side)}` is compared with itself — compare it with an"
+        message += " independent value; of two runs, name the first and the second"
+        yield node.lineno, "test-itself", message
     elif isinstance(node, ast.Try) and _hides_assert(node):
         message = "`except: pass` swallows the failing assert — let it fail"
         yield node.lineno, "test-swallowed", message
@@ -103,17 +112,49 @@ def _always_true(test: ast.expr) -> str:
         return f"`{ast.unparse(test)}` is always true"
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
         return next(filter(None, map(_always_true, test.values)), "")
-    if isinstance(test, ast.Compare) and _compares_itself(test):
-        return f"`{ast.unparse(test)}` compares a thing with itself"
     return ""
 
 
-def _compares_itself(test: ast.Compare) -> bool:
-    """Tell whether ``x == x``; a repeated call may well differ (determinism)."""
-    sides = [test.left, *test.comparators]
-    calls = any(isinstance(n, ast.Call) for side in sides for n in ast.walk(side))
-    same = len({ast.dump(side) for side in sides}) == 1
-    return same and not calls and isinstance(test.ops[0], ast.Eq | ast.Is)
+def _compared_with_itself(node: ast.AST) -> ast.expr | None:
+    """Return what an assertion compares with the very same expression.
+
+    Only what is written out is seen: a variable that holds ``f(x)`` is not ``f(x)``.
+    """
+    if isinstance(node, ast.Assert):
+        conditions = [node.test]
+        if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And):
+            conditions = node.test.values
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        conditions = [node.value]
+    else:
+        conditions = []
+    for pair in (pair for condition in conditions for pair in _compared(condition)):
+        if len({ast.dump(_bare(side)) for side in pair}) == 1:
+            return pair[0]
+    return None
+
+
+def _compared(condition: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield the pairs of expressions that a condition requires to be equal."""
+    if isinstance(condition, ast.Compare):
+        sides = [condition.left, *condition.comparators]
+        for operator, *pair in zip(condition.ops, sides, sides[1:], strict=False):
+            if isinstance(operator, ast.Eq | ast.Is):
+                yield pair[0], pair[1]
+    elif isinstance(condition, ast.Call) and name_of(condition.func) in EQUALITIES:
+        given = {keyword.arg: keyword.value for keyword in condition.keywords}
+        first, second = given.get("actual"), given.get("expected", given.get("desired"))
+        sides = [*condition.args, *filter(None, (first, second))]
+        if len(sides) > 1:
+            yield sides[0], sides[1]
+        elif sides and isinstance(condition.func, ast.Attribute):
+            yield condition.func.value, sides[0]  # x.equal(y)
+
+
+def _bare(side: ast.expr) -> ast.expr:
+    """Return an expression without the tolerance around it."""
+    is_call = isinstance(side, ast.Call) and name_of(side.func) == "approx"
+    return side.args[0] if is_call and side.args else side
 
 
 def _hides_assert(node: ast.Try) -> bool:

@@ -70,6 +70,17 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class OpenFence:
+    """A fence that is not closed, or not before another of its marks begins."""
+
+    marks: str
+    info: str
+    line: int
+    swallowed: str = ""
+    swallowed_line: int = 0
+
+
+@dataclass(frozen=True)
 class Image:
     """An image of the Markdown syntax ``![alt](source)``."""
 
@@ -102,6 +113,7 @@ class Page:
     headings: list[Heading] = field(default_factory=list)
     names: list[Piece] = field(default_factory=list)  # inline code
     html: list[Piece] = field(default_factory=list)
+    open_fences: list[OpenFence] = field(default_factory=list)
 
     @property
     def part(self) -> str:
@@ -179,6 +191,10 @@ class _Reader:
             elif token.type == "inline" and level:
                 self.page.headings.append(Heading(token.content, line, level))
             self._block(token, line)
+            if token.type in ("fence", "colon_fence") and (
+                fence := _open_fence(token, text.split("\n"), first_line)
+            ):
+                self.page.open_fences.append(fence)
 
     def _block(self, token: Token, line: int) -> None:
         page = self.page
@@ -234,6 +250,24 @@ class _Reader:
                 self.read(argument, line)
             self.read(body, line + 1 + skipped)
         self.read(options.get("caption", ""), line)
+
+
+def _open_fence(token: Token, lines: list[str], first_line: int) -> OpenFence | None:
+    """Return the fence, if it has no end or runs on over the beginning of the next.
+
+    A fence of as many marks cannot stand within another: it would close it.
+    """
+    start, end = token.map or (0, 0)
+    marks, info = token.markup, token.info.rstrip()
+    end_mark = f"{marks[0]}{{{len(marks)},}}"
+    for number in range(start + 1, end):
+        if re.match(rf"[\s>]*{end_mark}\{{\w", lines[number]):
+            swallowed = lines[number].strip(" >")
+            line = first_line + number
+            return OpenFence(marks, info, first_line + start, swallowed, line)
+    if end - start > 1 and re.fullmatch(rf"[\s>]*{end_mark}\s*", lines[end - 1]):
+        return None
+    return OpenFence(marks, info, first_line + start)
 
 
 def _split_options(content: str) -> tuple[dict[str, str], dict[str, str], str, int]:

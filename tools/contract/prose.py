@@ -41,6 +41,7 @@ def check_prose(root: Path) -> list[Violation]:
     for page in pages(root):
         found += typography(page)
         found += title(page)
+        found += open_fences(page)
         found += other_translations(page, variants)
         if page.is_chapter:
             found += description(page)
@@ -82,6 +83,19 @@ def title(page: Page) -> list[Violation]:
         )
         for h in titles[1:]
     ]
+
+
+def open_fences(page: Page) -> list[Violation]:
+    """Return the first fence that is not closed; what follows is read as its body."""
+    for fence in sorted(page.open_fences, key=lambda f: f.line)[:1]:
+        opening, end = fence.marks + fence.info, f"{fence.marks} alone on a line"
+        message = f"{opening} is never closed — end it with {end}"
+        if fence.swallowed:
+            message = f"{opening} is still open at line {fence.swallowed_line}, where"
+            message += f" {fence.swallowed} begins — end it before that with {end}, or"
+            message += " give it more marks if the other belongs inside"
+        return [Violation(page.path, fence.line, "page-fence", message)]
+    return []
 
 
 def description(page: Page) -> list[Violation]:

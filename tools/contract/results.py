@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ from tools.contract.honest_tests import asserts
 from tools.contract.modules import experiments
 from tools.contract.pages import Page, pages
 from tools.contract.python_source import functions, parse
+from tools.contract.typed_numbers import typed_numbers
 from tools.contract.violation import Violation
-from tools.fingerprint import fingerprint
+from tools.fingerprint import digests, fingerprint
 
-MIN_DIGITS = 4
-NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*(?:\.\d+)?(?![\w.]*\d)")
 TARGET = re.compile(r"(?:(?P<part>\w+)/)?(?P<slug>\w+)\.(?P<key>[\w.-]+)(?:\s.*)?")
 FIELDS = ("experiment", "fingerprint", "environment", "seconds", "files", "values")
 
@@ -59,8 +57,8 @@ def check_results(root: Path) -> list[Violation]:
     recorded = {results.chapter: results for results in known}
     for page in pages(root):
         found += unknown_keys(page, recorded)
-        results = recorded.get(f"{page.part}/{page.slug}")
-        found += pasted_numbers(page, results) if results else []
+        if results := recorded.get(f"{page.part}/{page.slug}"):
+            found += typed_numbers(page, results.values)
     return found
 
 
@@ -153,25 +151,32 @@ def stale(results: Results, root: Path) -> list[Violation]:
 
 
 def wrong_files(results: Results, root: Path) -> list[Violation]:
-    """Return files of the folder that were not recorded, and recorded ones missing."""
-    folder = root / "docs" / results.chapter
-    recorded = results.content.get("files")
-    names = set(recorded) if isinstance(recorded, list) else set()
-    present = {path.name for path in folder.iterdir()} - {"results.json"}
-    found, expected = [], set()
-    for name in sorted(names):
-        figure, data = {f"{name}.svg", f"{name}.pdf"}, {f"{name}.json"}
-        files = data if data <= present and not figure & present else figure
-        expected |= files
-        if missing := sorted(files - present):
-            message = f"{', '.join(missing)} is missing — {_rerun(results.chapter)}"
-            line = results.line_of("files")
-            found.append(Violation(results.path, line, "results-files", message))
-    for name in sorted(present - expected):
+    """Return files of the folder that are not the ones which the experiment wrote.
+
+    Committed files are compared with what was recorded beside them, never with
+    those of a re-run: another machine may draw other bytes.
+    """
+    rerun = _rerun(results.chapter)
+    line = results.line_of("files")
+    recorded = results.content.get("files", {})
+    if not isinstance(recorded, dict):
+        message = f"no digests recorded — {rerun}"
+        return [Violation(results.path, line, "results-digest", message)]
+    present = digests(root / "docs" / results.chapter)
+    found = [
+        Violation(results.path, line, "results-files", f"{name} is missing — {rerun}")
+        for name in sorted(recorded.keys() - present.keys())
+    ]
+    source = f"snippets/{results.chapter}_experiment.py"
+    for name, digest in present.items():
         path = f"docs/{results.chapter}/{name}"
-        message = "the experiment did not make this file — remove it, or draw it in"
-        message += f" snippets/{results.chapter}_experiment.py"
-        found.append(Violation(path, 1, "results-files", message))
+        if name not in recorded:
+            message = "the experiment did not make this file — remove it, or draw it in"
+            found.append(Violation(path, 1, "results-files", f"{message} {source}"))
+        elif recorded[name] != digest:
+            message = f"changed since the experiment wrote it — draw it in {source},"
+            message += f" then {rerun}"
+            found.append(Violation(path, 1, "results-digest", message))
     return found
 
 
@@ -202,42 +207,6 @@ def _unknown(text: str, recorded: dict[str, Results]) -> str:
     near = difflib.get_close_matches(match["key"], sorted(keys), n=3, cutoff=0.4)
     hint = f"did you mean {', '.join(near)}?" if near else "record it first"
     return f"{results.path} has no {match['key']} — {hint}"
-
-
-def pasted_numbers(page: Page, results: Results) -> list[Violation]:
-    """Return numbers of the prose that repeat a recorded one in four digits or more.
-
-    Fewer digits agree by chance too often to tell; formulas within a sentence count
-    as prose, displayed ones do not.
-    """
-    found = []
-    inline = [(f.tex, f.line) for f in page.formulas if f.kind == "inline"]
-    for text, line in [*((p.text, p.line) for p in page.prose), *inline]:
-        for number in NUMBER.findall(text):
-            if key := _recorded_as(number, results):
-                slug = results.chapter.rpartition("/")[2]
-                digits = len(number.partition(".")[2])
-                kind = f".{digits}f" if digits else "d"
-                message = f"{number} is the recorded {key} typed by hand — write"
-                message += f" {{result}}`{slug}.{key} {kind}`"
-                found.append(Violation(page.path, line, "results-typed", message))
-    return found
-
-
-def _recorded_as(number: str, results: Results) -> str:
-    """Return the key whose value, rounded to the digits of ``number``, is the same."""
-    plain = number.replace(",", "").replace("−", "-").lstrip("+")
-    if len(plain.lstrip("-").replace(".", "").strip("0")) < MIN_DIGITS:
-        return ""
-    typed = Decimal(plain)
-    digits = Decimal(1).scaleb(int(typed.as_tuple().exponent))
-    for key, entry in results.values.items():
-        value = entry.get("value") if isinstance(entry, dict) else None
-        if isinstance(value, int | float) and math.isfinite(value):
-            exact = Decimal(repr(value))
-            if abs(exact) < Decimal(10) ** 20 and abs(exact - typed) <= digits / 2:
-                return key
-    return ""
 
 
 def unread(results: Results, root: Path) -> list[Violation]:

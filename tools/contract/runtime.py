@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.contract.equations import is_definition, labelled, unreadable_mark
+from tools.contract.equations import is_definition, labelled, unreadable
 from tools.contract.pages import pages
 from tools.contract.violation import Violation, report
 from tools.marks import Mark, MarkError, read_marks
@@ -67,7 +67,7 @@ class ContractPlugin:
         try:
             marks = read_marks(self.root)
         except MarkError as error:
-            return [unreadable_mark(error)]
+            return [unreadable(error)]
         found = not_run(marks, self.passed) + not_read(marks, self.passed)
         found += not_covered(self.root, {label for _, label in self.passed})
         if os.environ.get("CI") == "true":
