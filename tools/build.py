@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,15 @@ from tools import latex
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDERS = {"html": "index.html", "pdf": "book.pdf", "epub": "book.epub"}
-SOURCES = "sources.txt"
+SOURCES, MACHINERY = "sources.txt", "machinery.txt"
+# What writes the pages: Sphinx does not see that these have changed.
+WRITERS = (
+    "constraints.txt",
+    "docs/_ext/**/*",
+    "docs/_static/formula_lengths.css",
+    "docs/_templates/**/*",
+    "docs/_vendor/**/*",
+)
 PATIENCE = 60.0  # seconds to wait for another build, such as that of `make serve`
 TAGS = {"epub": ["-t", "epub"]}  # docs/_ext/epub_book.py asks for it
 
@@ -37,14 +46,16 @@ def build(
     """Run one builder; return its exit status.
 
     The staging tree starts as a copy of the last good build, so that only changed
-    pages are built again; ``fresh`` starts from nothing. PDF and EPUB are made anew.
+    pages are built again; ``fresh`` starts from nothing, as does a build after the
+    extensions or templates have changed. PDF and EPUB are made anew.
     What Sphinx complains about goes to the standard error, or to ``log``.
     """
     good = root / "build" / builder
     with _only_one_build(root / "build"):
         _recover(good)
         staging = root / "build" / f".staging-{builder}"
-        fresh = fresh or _has_lost_a_source(good, root)
+        machinery = _machinery(root)
+        fresh = fresh or _has_lost_a_source(good, root) or machinery != _last(good)
         shutil.rmtree(staging, ignore_errors=True)
         if good.exists() and not fresh:
             shutil.copytree(_doctrees(good), staging / "doctrees")
@@ -53,6 +64,7 @@ def build(
         status = _run(builder, root / "docs", staging, log)
         if status == 0:
             (staging / "doctrees" / SOURCES).write_text("\n".join(_sources(root)))
+            (staging / "doctrees" / MACHINERY).write_text(machinery)
             _swap(staging / "output", good)
             _swap(staging / "doctrees", _doctrees(good))
         shutil.rmtree(staging, ignore_errors=True)
@@ -95,6 +107,22 @@ def _has_lost_a_source(good: Path, root: Path) -> bool:
     record = _doctrees(good) / SOURCES
     built = record.read_text().splitlines() if record.is_file() else []
     return not set(built) <= set(_sources(root))
+
+
+def _machinery(root: Path) -> str:
+    """Return a digest of what writes the pages."""
+    found = {file for place in WRITERS for file in root.glob(place) if file.is_file()}
+    digest = hashlib.sha256()
+    for file in sorted(file for file in found if file.suffix != ".pyc"):
+        digest.update(f"{file.relative_to(root).as_posix()}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _last(good: Path) -> str:
+    """Return what wrote the last good build."""
+    record = _doctrees(good) / MACHINERY
+    return record.read_text() if record.is_file() else ""
 
 
 def _doctrees(good: Path) -> Path:

@@ -1,8 +1,8 @@
 """Count the lengths in the book's formulas, and name the common ones.
 
 Usage: ``python -m tools.formula_lengths``, after ``make html`` and when many chapters
-have come. It writes ``docs/_static/formula_lengths.css``, which is committed; every
-page has to be written anew then (``make html FRESH=1``).
+have come. It writes ``docs/_static/formula_lengths.css``, which is committed; the
+next build writes every page anew.
 """
 
 from __future__ import annotations

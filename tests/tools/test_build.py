@@ -59,6 +59,22 @@ def test_only_changed_pages_are_written_again(book: Path) -> None:
     assert (book / "build/.doctrees-html/b.doctree").stat().st_mtime_ns < before
 
 
+def test_pages_are_written_anew_when_what_writes_them_has_changed(book: Path) -> None:
+    extension = book / "docs/_ext/loud.py"
+    extension.parent.mkdir()
+    conf = "import sys; sys.path.append('{}'); extensions = ['myst_parser', 'loud']\n"
+    (book / "docs/conf.py").write_text(conf.format(extension.parent))
+    loud = (
+        "def setup(app):\n"
+        "    app.connect('html-page-context', lambda a, p, t, c, d: "
+        "c.update(body=c.get('body', '') + '{}'))\n"
+    )
+    for word in ("before", "after"):
+        extension.write_text(loud.format(word))
+        assert build.build("html", root=book) == 0
+        assert word in page(book, "b")
+
+
 def test_an_interrupted_swap_is_undone(book: Path) -> None:
     build.build("html", root=book)
     (book / "build/html").rename(book / "build/.html.old")
