@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,14 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Route,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -31,6 +39,9 @@ CHROMIUM_FLAGS = (
 )
 FONT_DELAY = 0.15
 FOREIGN = re.compile(r"^(?!(file|data|blob|about):|https?://127\.0\.0\.1[:/])")
+
+# A blank page and one that is still loading have no storage.
+FORGET = "() => { try { localStorage.clear() } catch { } }"
 
 
 @pytest.fixture(scope="session")
@@ -124,22 +135,63 @@ class Visit:
         route.abort()
 
 
-@pytest.fixture(scope="module")
-def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Return ``visit(url, **context options)``, which opens a page of its own.
+@pytest.fixture(scope="session")
+def context_for(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Return ``context_for(**options)``, the one context with these options.
 
-    What the page reports as an error, throws, or asks of another host (which is
-    refused) ends up in ``problems`` of the result.
+    To open a context is to open a window, which costs as much as a chapter; a page is
+    a tab. Who uses a context leaves nothing behind in it: see ``visiting``.
     """
-    contexts = []
+    contexts: dict[str, BrowserContext] = {}
+
+    def get(**options: Any) -> BrowserContext:
+        key = json.dumps(options, sort_keys=True)
+        if key not in contexts:
+            contexts[key] = browser.new_context(**options)
+        return contexts[key]
+
+    yield get
+    for context in contexts.values():
+        context.close()
+
+
+@contextmanager
+def visiting(
+    context_for: Callable[..., BrowserContext],
+) -> Iterator[Callable[..., Visit]]:
+    """Yield ``visit``; in the end close what it opened and forget what that stored."""
+    visits: list[Visit] = []
 
     def open_page(url: str, **options: Any) -> Visit:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        visited = Visit(context.new_page())
+        visited = Visit(context_for(**options).new_page())
+        visits.append(visited)
         visited.page.goto(url)
         return visited
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in (visited.page for visited in visits):
+        page.evaluate(FORGET)
+        page.close()
+
+
+@pytest.fixture
+def visit(
+    context_for: Callable[..., BrowserContext],
+) -> Iterator[Callable[..., Visit]]:
+    """Return ``visit(url, **context options)``, which opens a page of its own.
+
+    What the page reports as an error, throws, or asks of another host (which is
+    refused) ends up in ``problems`` of the result. Nothing comes from the browser's
+    cache: a page on which requests are watched has none.
+    """
+    with visiting(context_for) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def long_visit(
+    context_for: Callable[..., BrowserContext],
+) -> Iterator[Callable[..., Visit]]:
+    """Return ``visit``, whose pages stay open for all tests of a module."""
+    with visiting(context_for) as visit:
+        yield visit
