@@ -113,12 +113,14 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """An open page, and what went wrong on it."""
+    """An open page, what it asked for, and what went wrong on it."""
 
     page: Page
     problems: list[str] = field(default_factory=list)
+    requests: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.requests.add(request.url))
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self._note("exception", error))
         self.page.route(FOREIGN, self._refuse)

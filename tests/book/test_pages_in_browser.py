@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.book.test_weight import assert_light, files
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(
     path.relative_to(DOCS).with_suffix("").as_posix()
@@ -96,6 +98,10 @@ FOCUS = """
 """
 
 
+def is_chapter(docname: str) -> bool:
+    return "/" in docname and not docname.endswith("/index")
+
+
 def assert_fits(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate(STICKING_OUT) == [], f"in a window of {width} pixels"
@@ -112,11 +118,13 @@ def assert_light_or_dark(page: Page, scheme: str) -> None:
 
 @pytest.mark.parametrize("docname", PAGES)
 def test_a_page_over_http_in_a_wide_window(
-    docname: str, http_site: str, visit: Callable[..., Any]
+    docname: str, http_site: str, built_book: Path, visit: Callable[..., Any]
 ) -> None:
     reading = visit(f"{http_site}/{docname}.html", viewport=WIDE)
     page = reading.page
     assert page.evaluate(LAYOUT_SHIFT) <= 0.02
+    if is_chapter(docname):
+        assert_light(built_book / f"{docname}.html", files(reading, built_book))
     assert page.evaluate(BROKEN_IMAGES) == []
     for scheme in ("light", "dark"):
         assert_light_or_dark(page, scheme)
