@@ -50,7 +50,7 @@ PREPARE = """
 # it. So elements are of one kind if they and all around them have the same name, the
 # same classes and the same look. Axe judges the colours of the two of each kind with
 # most letters: on a single letter, or on a link that others cover, it has no verdict.
-MARK_KINDS = """
+SAMPLE_KINDS = """
 () => {
   const look = ["color", "opacity", "fontSize", "fontWeight", "textShadow", "position",
     "backgroundColor", "backgroundImage", "textDecorationLine", "borderBottomWidth"];
@@ -66,24 +66,23 @@ MARK_KINDS = """
     return known.get(element);
   };
   const members = new Map();
-  for (const element of document.querySelectorAll("body *")) {
+  for (const element of document.querySelectorAll("body, body *")) {
     const texts = [...element.childNodes].filter((node) => node.nodeType === 3);
     const letters = texts.map((text) => text.data.trim()).join("").length;
-    if (!letters && !element.matches("input")) continue;
+    if (!letters && !element.matches("input, select, textarea")) continue;
     if (!element.checkVisibility({visibilityProperty: true})) continue;
-    element.dataset.kind = kind(element);
+    element.colourKind = kind(element);
     const alike = members.get(kind(element)) || [];
     members.set(kind(element), [...alike, {element, letters}]);
   }
-  for (const alike of members.values()) {
-    alike.sort((one, other) => other.letters - one.letters);
-    alike.forEach(({element}, n) => element.toggleAttribute("data-sample", n < 2));
-  }
+  const longest = (alike) => alike.sort((a, b) => b.letters - a.letters).slice(0, 2);
+  window.colourSample = [...members.values()]
+    .flatMap((alike) => longest(alike).map(({element}) => element));
 }
 """
 RUN_AXE = """
-async ({include, options}) => {
-  const {violations} = await axe.run(include ? {include} : document, options);
+async ({sample, options}) => {
+  const {violations} = await axe.run(sample ? colourSample : document, options);
   return violations.flatMap(({id, impact, nodes}) =>
     nodes.map(({target, failureSummary}) =>
       `${id} (${impact}) at ${target}: ${failureSummary}`));
@@ -195,16 +194,14 @@ def faults(screen: Page) -> list[str]:
 
 def colour_faults(screen: Page) -> list[str]:
     """Return what axe-core finds wrong with the colours of each kind of element."""
-    screen.evaluate(MARK_KINDS)
+    screen.evaluate(SAMPLE_KINDS)
     only = {"type": "rule", "values": COLOURS}
-    return run_axe(screen, include=[["[data-sample]"]], runOnly=only)
+    return run_axe(screen, sample=True, runOnly=only)
 
 
-def run_axe(
-    screen: Page, include: list[list[str]] | None = None, **options: Any
-) -> list[str]:
+def run_axe(screen: Page, *, sample: bool = False, **options: Any) -> list[str]:
     options = {"resultTypes": ["violations"], **options}
-    return screen.evaluate(RUN_AXE, {"include": include, "options": options})
+    return screen.evaluate(RUN_AXE, {"sample": sample, "options": options})
 
 
 def a_source_page_of_each_kind(book: Path) -> list[Path]:
@@ -317,11 +314,12 @@ def test_one_of_each_kind_is_enough_for_colours(screen: Page) -> None:
 
 
 KINDS_AT_FAULT = """
-async (include) => {
+async (sample) => {
   const runOnly = {type: "rule", values: ["color-contrast"]};
-  const {violations} = await axe.run(include || document, {runOnly, elementRef: true});
+  const {violations} = await axe.run(
+    sample ? colourSample : document, {runOnly, elementRef: true});
   const nodes = violations.flatMap(({nodes}) => nodes);
-  return nodes.map(({element}) => element.dataset.kind);
+  return nodes.map(({element}) => element.colourKind);
 }
 """
 
@@ -335,9 +333,9 @@ def test_no_kind_of_a_chapter_is_judged_by_an_element_that_axe_skips(
     screen.evaluate(AXE)
     turn(screen, "light")
     screen.add_style_tag(content="* { color: #999 !important }")
-    screen.evaluate(MARK_KINDS)
-    everywhere = set(screen.evaluate(KINDS_AT_FAULT, None))
-    assert set(screen.evaluate(KINDS_AT_FAULT, [["[data-sample]"]])) == everywhere
+    screen.evaluate(SAMPLE_KINDS)
+    everywhere = set(screen.evaluate(KINDS_AT_FAULT, False))
+    assert set(screen.evaluate(KINDS_AT_FAULT, True)) == everywhere
     assert len(everywhere) > 40
 
 

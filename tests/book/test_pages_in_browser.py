@@ -103,7 +103,7 @@ def is_chapter(docname: str) -> bool:
 
 
 def assert_fits(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
+    page.set_viewport_size({**page.viewport_size, "width": width})
     assert page.evaluate(STICKING_OUT) == [], f"in a window of {width} pixels"
 
 

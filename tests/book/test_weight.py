@@ -159,20 +159,23 @@ def looks(page: Page) -> list[str]:
     """Return how each element looks, with the search dialog closed and open."""
     page.wait_for_function("document.documentElement.dataset.theme !== 'auto'")
     page.evaluate("document.fonts.ready")
-    found = page.evaluate(LOOK)
-    page.evaluate("document.querySelector('#pst-search-dialog')?.showModal()")
-    return found + page.evaluate(LOOK)
+    found = []
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        found += page.evaluate(LOOK)
+        page.evaluate("document.querySelector('#pst-search-dialog')?.showModal()")
+        found += page.evaluate(LOOK)
+        page.evaluate("document.querySelector('#pst-search-dialog')?.close()")
+    return found
 
 
-@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("docname", ["index", "generative/overview", "search"])
 def test_pages_look_as_with_the_whole_style_sheets(
-    docname: str, width: int, http_site: str, context_for: Callable[..., BrowserContext]
+    docname: str, http_site: str, context_for: Callable[..., BrowserContext]
 ) -> None:
     results = []
-    window = {"width": width, "height": 800}
     for whole in (False, True):
-        page = context_for(viewport=window, reduced_motion="reduce").new_page()
+        page = context_for(viewport=WIDE, reduced_motion="reduce").new_page()
         page.route("**/*.css*", lambda route: route.fallback())  # none from the cache
         for name in light_theme.SHEETS if whole else ():
             answer = answering(whole_sheet(name))
