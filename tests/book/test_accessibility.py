@@ -11,6 +11,9 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.book.conftest import Visit
+from tests.book.test_pages_in_browser import BROKEN_IMAGES, STICKING_OUT
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 WRITTEN = sorted(
     path.relative_to(DOCS).with_suffix("").as_posix()
@@ -155,11 +158,18 @@ SHOWN = """
 
 
 @pytest.fixture(scope="module")
-def screen(browser: Browser) -> Iterator[Page]:
-    """Return the one page that all tests of this worker turn to what they look at."""
+def reading(browser: Browser) -> Iterator[Visit]:
+    """Open the one page that all tests of this worker turn to what they look at."""
     context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
-    yield context.new_page()
+    yield Visit(context.new_page())
     context.close()
+
+
+@pytest.fixture
+def screen(reading: Visit) -> Page:
+    """Return that page, with nothing on its list of problems."""
+    reading.problems.clear()
+    return reading.page
 
 
 def show(screen: Page, page: Path, *, scheme: str = "light", **viewport: int) -> None:
@@ -227,9 +237,14 @@ def longest_chapter(book: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("docname", PAGES)
-def test_a_page_is_for_everybody(docname: str, built_book: Path, screen: Page) -> None:
+def test_a_page_from_a_file_is_for_everybody(
+    docname: str, built_book: Path, screen: Page, reading: Visit
+) -> None:
     """One visit: loading a page with hundreds of formulas takes longest."""
-    show(screen, built_book / f"{docname}.html", **PHONE)
+    show(screen, built_book / f"{docname}.html", scheme="dark", **PHONE)
+    assert screen.evaluate(STICKING_OUT) == []
+    assert screen.evaluate(BROKEN_IMAGES) == []
+    assert reading.problems == []
     assert unreachable(screen) == []
     screen.set_viewport_size({"width": PAPER, "height": 900})
     screen.emulate_media(media="print")

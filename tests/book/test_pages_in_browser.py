@@ -133,28 +133,19 @@ def test_a_page_over_http_in_a_wide_window(
 
 
 @pytest.mark.parametrize("docname", PAGES)
-def test_a_page_over_http_on_a_phone(
-    docname: str, http_site: str, visit: Callable[..., Any]
+def test_a_page_on_a_phone_with_and_without_javascript(
+    docname: str, http_site: str, built_book: Path, visit: Callable[..., Any]
 ) -> None:
+    """From a file with JavaScript: test_accessibility.py has that page open."""
     reading = visit(f"{http_site}/{docname}.html", viewport=NARROW)
     page = reading.page
     assert page.evaluate(LAYOUT_SHIFT) <= 0.02  # late fonts do not move the text
-    for width in (NARROW["width"], 768):
-        assert_fits(page, width)
+    assert_fits(page, NARROW["width"])
+    with_script = page.evaluate(READABLE)
+    assert_fits(page, 768)
     assert reading.problems == []
 
-
-@pytest.mark.parametrize("docname", PAGES)
-def test_a_page_from_a_file_with_and_without_javascript(
-    docname: str, built_book: Path, visit: Callable[..., Any]
-) -> None:
     address = (built_book / f"{docname}.html").as_uri()
-    reading = visit(address, viewport=NARROW, color_scheme="dark")
-    assert reading.page.evaluate(STICKING_OUT) == []
-    assert reading.page.evaluate(BROKEN_IMAGES) == []
-    with_script = reading.page.evaluate(READABLE)
-    assert reading.problems == []
-
     plain = visit(address, viewport=NARROW, java_script_enabled=False)
     without_script = plain.page.evaluate(READABLE)
     assert without_script["formulas"] == with_script["formulas"]
