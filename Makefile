@@ -55,7 +55,7 @@ new-chapter: .venv/test ## start a chapter: PART=generative SLUG=diffusion TITLE
 
 # -- Verify ----------------------------------------------------------------------------
 test: .venv/test html ## run the whole suite (ARGS="-k gumbel" for a part of it)
-	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--contract --cov --cov-report=term -n auto)
+	@$(PY) -m pytest $(if $(ARGS),$(ARGS),--contract --cov --cov-report=term -n auto --dist worksteal)
 
 experiments: .venv/test ## run what is stale (ALL=1, ONLY=generative/vae, VERIFY=1)
 	@$(PY) -m tools.rerun $(if $(ALL),--all) $(if $(ONLY),--only $(ONLY)) $(if $(VERIFY),--verify)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,14 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Route,
+    sync_playwright,
+)
 
 from tests.book.firefox import Firefox, running_firefox
 from tests.book.page_checks import FOREIGN
@@ -34,6 +42,9 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
 )
 FONT_DELAY = 0.15
+
+# A blank page and one that is still loading have no storage.
+FORGET = "() => { try { localStorage.clear() } catch { } }"
 
 
 @pytest.fixture(scope="session")
@@ -122,12 +133,14 @@ def firefox() -> Iterator[Firefox]:
 
 @dataclass
 class Visit:
-    """An open page, and what went wrong on it."""
+    """An open page, what it asked for, and what went wrong on it."""
 
     page: Page
     problems: list[str] = field(default_factory=list)
+    requests: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.requests.add(request.url))
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self._note("exception", error))
         self.page.route(FOREIGN, self._refuse)
@@ -144,22 +157,63 @@ class Visit:
         route.abort()
 
 
-@pytest.fixture(scope="module")
-def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Return ``visit(url, **context options)``, which opens a page of its own.
+@pytest.fixture(scope="session")
+def context_for(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Return ``context_for(**options)``, the one context with these options.
 
-    What the page reports as an error, throws, or asks of another host (which is
-    refused) ends up in ``problems`` of the result.
+    To open a context is to open a window, which costs as much as a chapter; a page is
+    a tab. Who uses a context leaves nothing behind in it: see ``visiting``.
     """
-    contexts = []
+    contexts: dict[str, BrowserContext] = {}
+
+    def get(**options: Any) -> BrowserContext:
+        key = json.dumps(options, sort_keys=True)
+        if key not in contexts:
+            contexts[key] = browser.new_context(**options)
+        return contexts[key]
+
+    yield get
+    for context in contexts.values():
+        context.close()
+
+
+@contextmanager
+def visiting(
+    context_for: Callable[..., BrowserContext],
+) -> Iterator[Callable[..., Visit]]:
+    """Yield ``visit``; in the end close what it opened and forget what that stored."""
+    visits: list[Visit] = []
 
     def open_page(url: str, **options: Any) -> Visit:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        visited = Visit(context.new_page())
+        visited = Visit(context_for(**options).new_page())
+        visits.append(visited)
         visited.page.goto(url)
         return visited
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in (visited.page for visited in visits):
+        page.evaluate(FORGET)
+        page.close()
+
+
+@pytest.fixture
+def visit(
+    context_for: Callable[..., BrowserContext],
+) -> Iterator[Callable[..., Visit]]:
+    """Return ``visit(url, **context options)``, which opens a page of its own.
+
+    What the page reports as an error, throws, or asks of another host (which is
+    refused) ends up in ``problems`` of the result. Nothing comes from the browser's
+    cache: a page on which requests are watched has none.
+    """
+    with visiting(context_for) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def long_visit(
+    context_for: Callable[..., BrowserContext],
+) -> Iterator[Callable[..., Visit]]:
+    """Return ``visit``, whose pages stay open for all tests of a module."""
+    with visiting(context_for) as visit:
+        yield visit

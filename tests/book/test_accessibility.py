@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page
+
+from tests.book.conftest import Visit
+from tests.book.page_checks import BROKEN_IMAGES, STICKING_OUT
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 WRITTEN = sorted(
@@ -22,7 +26,8 @@ DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
 PAPER = 672  # pixels: an A4 page between its margins
 SCHEMES = ("light", "dark")
-COLOURS = ["color-contrast", "link-in-text-block"]  # what dark mode can change
+# What dark mode can change, and what axe takes longest over.
+COLOURS = ["color-contrast", "link-in-text-block"]
 
 # Everything that is folded counts. What axe would look at a thousand times over stands
 # for itself once: KaTeX's spans are hidden from screen readers (see below), so a
@@ -44,10 +49,43 @@ PREPARE = """
   document.body.normalize();
 }
 """
+# How text looks against its ground depends on its own style and on what lies around
+# it. So elements are of one kind if they and all around them have the same name, the
+# same classes and the same look. Axe judges the colours of the two of each kind with
+# most letters: on a single letter, or on a link that others cover, it has no verdict.
+SAMPLE_KINDS = """
+() => {
+  const look = ["color", "opacity", "fontSize", "fontWeight", "textShadow", "position",
+    "backgroundColor", "backgroundImage", "textDecorationLine", "borderBottomWidth"];
+  const kinds = new Map(), known = new Map([[null, 0]]);
+  const kind = (element) => {
+    if (known.has(element)) return known.get(element);
+    const style = getComputedStyle(element);
+    const own = look.map((name) => style[name]);
+    own.push(kind(element.parentElement), element.tagName, element.className);
+    const key = own.join(" | ");
+    if (!kinds.has(key)) kinds.set(key, kinds.size + 1);
+    known.set(element, kinds.get(key));
+    return known.get(element);
+  };
+  const members = new Map();
+  for (const element of document.querySelectorAll("body, body *")) {
+    const texts = [...element.childNodes].filter((node) => node.nodeType === 3);
+    const letters = texts.map((text) => text.data.trim()).join("").length;
+    if (!letters && !element.matches("input, select, textarea")) continue;
+    if (!element.checkVisibility({visibilityProperty: true})) continue;
+    element.colourKind = kind(element);
+    const alike = members.get(kind(element)) || [];
+    members.set(kind(element), [...alike, {element, letters}]);
+  }
+  const longest = (alike) => alike.sort((a, b) => b.letters - a.letters).slice(0, 2);
+  window.colourSample = [...members.values()]
+    .flatMap((alike) => longest(alike).map(({element}) => element));
+}
+"""
 RUN_AXE = """
-async (rules) => {
-  const only = rules ? {runOnly: {type: "rule", values: rules}} : {};
-  const {violations} = await axe.run({resultTypes: ["violations"], ...only});
+async ({sample, options}) => {
+  const {violations} = await axe.run(sample ? colourSample : document, options);
   return violations.flatMap(({id, impact, nodes}) =>
     nodes.map(({target, failureSummary}) =>
       `${id} (${impact}) at ${target}: ${failureSummary}`));
@@ -59,7 +97,7 @@ REST = "() => new Promise((done) => setTimeout(done, 100))"  # observers are lat
 UNREACHABLE = """
 () => [...document.querySelectorAll("article *")]
   .filter((box) => /auto|scroll/.test(getComputedStyle(box).overflowX))
-  .filter((box) => box.clientWidth && box.scrollWidth > box.clientWidth)
+  .filter((box) => box.clientWidth && box.scrollWidth > box.clientWidth + 1)
   .filter((box) => box.tabIndex !== 0 || !box.role || !box.ariaLabel)
   .map((box) => `${box.tagName}.${box.className}: ${box.textContent.slice(0, 40)}`)
 """
@@ -70,7 +108,7 @@ CUT = """
   return [...document.querySelectorAll("article, article *")]
     .filter((box) => !box.closest(".katex, svg") && box.checkVisibility())
     .filter((box) => box.getBoundingClientRect().right > innerWidth + 1 ||
-      (hides(box) && box.clientWidth && box.scrollWidth > box.clientWidth))
+      (hides(box) && box.clientWidth && box.scrollWidth > box.clientWidth + 1))
     .map((box) => `${box.tagName}.${box.className}: ${box.textContent.slice(0, 40)}`)
 }
 """
@@ -120,11 +158,18 @@ SHOWN = """
 
 
 @pytest.fixture(scope="module")
-def screen(browser: Browser) -> Iterator[Page]:
-    """Return the one page that all tests of this worker turn to what they look at."""
+def reading(browser: Browser) -> Iterator[Visit]:
+    """Open the one page that all tests of this worker turn to what they look at."""
     context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
-    yield context.new_page()
+    yield Visit(context.new_page())
     context.close()
+
+
+@pytest.fixture
+def screen(reading: Visit) -> Page:
+    """Return that page, with nothing on its list of problems."""
+    reading.problems.clear()
+    return reading.page
 
 
 def show(screen: Page, page: Path, *, scheme: str = "light", **viewport: int) -> None:
@@ -150,9 +195,23 @@ def faults(screen: Page) -> list[str]:
     screen.evaluate(PREPARE)
     screen.evaluate(AXE)
     turn(screen, "light")
-    found = [f"light: {fault}" for fault in screen.evaluate(RUN_AXE, None)]
-    turn(screen, "dark")
-    return found + [f"dark: {fault}" for fault in screen.evaluate(RUN_AXE, COLOURS)]
+    found = run_axe(screen, rules={rule: {"enabled": False} for rule in COLOURS})
+    for scheme in SCHEMES:
+        turn(screen, scheme)
+        found += [f"{scheme}: {fault}" for fault in colour_faults(screen)]
+    return found
+
+
+def colour_faults(screen: Page) -> list[str]:
+    """Return what axe-core finds wrong with the colours of each kind of element."""
+    screen.evaluate(SAMPLE_KINDS)
+    only = {"type": "rule", "values": COLOURS}
+    return run_axe(screen, sample=True, runOnly=only)
+
+
+def run_axe(screen: Page, *, sample: bool = False, **options: Any) -> list[str]:
+    options = {"resultTypes": ["violations"], **options}
+    return screen.evaluate(RUN_AXE, {"sample": sample, "options": options})
 
 
 def a_source_page_of_each_kind(book: Path) -> list[Path]:
@@ -178,13 +237,19 @@ def longest_chapter(book: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("docname", PAGES)
-def test_a_page_is_for_everybody(docname: str, built_book: Path, screen: Page) -> None:
+def test_a_page_from_a_file_is_for_everybody(
+    docname: str, built_book: Path, screen: Page, reading: Visit
+) -> None:
     """One visit: loading a page with hundreds of formulas takes longest."""
-    show(screen, built_book / f"{docname}.html", **PHONE)
+    show(screen, built_book / f"{docname}.html", scheme="dark", **PHONE)
+    assert screen.evaluate(STICKING_OUT) == []
+    assert screen.evaluate(BROKEN_IMAGES) == []
+    assert reading.problems == []
     assert unreachable(screen) == []
     screen.set_viewport_size({"width": PAPER, "height": 900})
     screen.emulate_media(media="print")
     assert screen.evaluate(CUT) == []
+    screen.evaluate(PREPARE)  # before another layout: without formulas it is quick
     screen.set_viewport_size(DESKTOP)
     screen.emulate_media(media="screen")
     assert faults(screen) == []
@@ -225,8 +290,68 @@ def test_axe_would_find_faults(screen: Page) -> None:
         '<img src="x"><a href="#"></a></main>'
     )
     screen.evaluate(AXE)
-    found = {fault.split()[0] for fault in screen.evaluate(RUN_AXE, None)}
+    found = {fault.split()[0] for fault in run_axe(screen)}
     assert {"color-contrast", "image-alt", "link-name"} <= found
+    assert {fault.split()[0] for fault in colour_faults(screen)} == {"color-contrast"}
+
+
+KINDS = """
+<html lang="zh-CN"><title>x</title><style>
+  p:nth-of-type(5) { color: #bbb }
+  .dim { opacity: 0.3 }
+  .dark { background: #222 }
+  .large { color: #888; font-size: 32px }
+  .small { font-size: 20px }
+  .plain { color: #333; text-decoration: none }
+</style><main>
+  <p>Fine</p><p>Fine</p>
+  <p id="own" style="color: #bbb">Pale by its own style</p>
+  <div class="dim"><p id="dim">Pale by what is around it</p></div>
+  <p>Fine</p><p id="fifth">Pale by its place</p>
+  <div class="dark"><p id="ground">Dark on dark</p></div>
+  <p><a href="#">A link</a> in a text</p>
+  <p>Text with <a id="plain" class="plain" href="#">a link</a> that looks like it</p>
+  <p class="large">Pale, but large</p>
+  <p id="small" class="large small">Pale and small</p>
+</main>
+"""
+
+
+def test_one_of_each_kind_is_enough_for_colours(screen: Page) -> None:
+    """What is wrong in one element alone is found, as without the sampling."""
+    screen.goto("about:blank")
+    screen.set_content(KINDS)
+    screen.evaluate(AXE)
+    everything = run_axe(screen, runOnly={"type": "rule", "values": COLOURS})
+    assert colour_faults(screen) == everything
+    found = {re.search(r"#(\w+)", fault)[1] for fault in everything}
+    assert found == {"own", "dim", "fifth", "ground", "small", "plain"}
+
+
+KINDS_AT_FAULT = """
+async (sample) => {
+  const runOnly = {type: "rule", values: ["color-contrast"]};
+  const {violations} = await axe.run(
+    sample ? colourSample : document, {runOnly, elementRef: true});
+  const nodes = violations.flatMap(({nodes}) => nodes);
+  return nodes.map(({element}) => element.colourKind);
+}
+"""
+
+
+@pytest.mark.slow
+def test_no_kind_of_a_chapter_is_judged_by_an_element_that_axe_skips(
+    built_book: Path, screen: Page
+) -> None:
+    show(screen, longest_chapter(built_book))
+    screen.evaluate(PREPARE)
+    screen.evaluate(AXE)
+    turn(screen, "light")
+    screen.add_style_tag(content="* { color: #999 !important }")
+    screen.evaluate(SAMPLE_KINDS)
+    everywhere = set(screen.evaluate(KINDS_AT_FAULT, False))
+    assert set(screen.evaluate(KINDS_AT_FAULT, True)) == everywhere
+    assert len(everywhere) > 40
 
 
 # -- Screen readers
@@ -272,8 +397,8 @@ def test_what_fits_is_no_tab_stop(built_book: Path, screen: Page) -> None:
     screen.evaluate(REST)
     wide = screen.locator(".equation-body[tabindex='0']")
     assert wide.count() < narrow / 2
-    fits = "(boxes) => boxes.filter((box) => box.scrollWidth <= box.clientWidth).length"
-    assert wide.evaluate_all(fits) == 0
+    fits = "(box) => box.scrollWidth <= box.clientWidth + 1"
+    assert wide.evaluate_all(f"(boxes) => boxes.filter({fits}).length") == 0
 
 
 @pytest.mark.slow

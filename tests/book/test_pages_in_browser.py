@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.book.page_checks import (
     BROKEN_IMAGES,
@@ -14,9 +15,9 @@ from tests.book.page_checks import (
     PAGES,
     STICKING_OUT,
     WIDE,
-    WIDTHS,
     assert_light_or_dark,
 )
+from tests.book.test_weight import assert_light, files
 
 # The sum of all shifts so far, once fonts have arrived and layout has come to rest.
 LAYOUT_SHIFT = """
@@ -54,41 +55,45 @@ FOCUS = """
 """
 
 
+def is_chapter(docname: str) -> bool:
+    return "/" in docname and not docname.endswith("/index")
+
+
+def assert_fits(page: Page, width: int) -> None:
+    page.set_viewport_size({**page.viewport_size, "width": width})
+    assert page.evaluate(STICKING_OUT) == [], f"in a window of {width} pixels"
+
+
 @pytest.mark.parametrize("docname", PAGES)
-def test_a_page_over_http(
-    docname: str, http_site: str, visit: Callable[..., Any]
+def test_a_page_over_http_in_a_wide_window(
+    docname: str, http_site: str, built_book: Path, visit: Callable[..., Any]
 ) -> None:
     reading = visit(f"{http_site}/{docname}.html", viewport=WIDE)
     page = reading.page
     assert page.evaluate(LAYOUT_SHIFT) <= 0.02
+    if is_chapter(docname):
+        assert_light(built_book / f"{docname}.html", files(reading, built_book))
     assert page.evaluate(BROKEN_IMAGES) == []
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate(STICKING_OUT) == []
     for scheme in ("light", "dark"):
         assert_light_or_dark(page, scheme)
+    assert_fits(page, 1920)
     assert reading.problems == []
 
 
 @pytest.mark.parametrize("docname", PAGES)
-def test_late_fonts_do_not_move_a_page_on_a_phone(
-    docname: str, http_site: str, visit: Callable[..., Any]
+def test_a_page_on_a_phone_with_and_without_javascript(
+    docname: str, http_site: str, built_book: Path, visit: Callable[..., Any]
 ) -> None:
-    page = visit(f"{http_site}/{docname}.html", viewport=NARROW).page
-    assert page.evaluate(LAYOUT_SHIFT) <= 0.02
+    """From a file with JavaScript: test_accessibility.py has that page open."""
+    reading = visit(f"{http_site}/{docname}.html", viewport=NARROW)
+    page = reading.page
+    assert page.evaluate(LAYOUT_SHIFT) <= 0.02  # late fonts do not move the text
+    assert_fits(page, NARROW["width"])
+    with_script = page.evaluate(READABLE)
+    assert_fits(page, 768)
+    assert reading.problems == []
 
-
-@pytest.mark.parametrize("docname", PAGES)
-def test_a_page_from_a_file_with_and_without_javascript(
-    docname: str, built_book: Path, visit: Callable[..., Any]
-) -> None:
     address = (built_book / f"{docname}.html").as_uri()
-    reading = visit(address, viewport=NARROW, color_scheme="dark")
-    assert reading.page.evaluate(STICKING_OUT) == []
-    assert reading.page.evaluate(BROKEN_IMAGES) == []
-    with_script = reading.page.evaluate(READABLE)
-    assert reading.problems == []
-
     plain = visit(address, viewport=NARROW, java_script_enabled=False)
     without_script = plain.page.evaluate(READABLE)
     assert without_script["formulas"] == with_script["formulas"]

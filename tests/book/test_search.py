@@ -42,9 +42,11 @@ def site(request: pytest.FixtureRequest, built_book: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def look_up(site: str, visit: Callable[..., Any]) -> Iterator[Callable[[str], Any]]:
+def look_up(
+    site: str, long_visit: Callable[..., Any]
+) -> Iterator[Callable[[str], Any]]:
     """Return a function that searches on one open search page."""
-    searching = visit(f"{site}/search.html")
+    searching = long_visit(f"{site}/search.html")
     searching.page.wait_for_function("window.bookSearch")
     yield lambda query: searching.page.evaluate(SEARCH, query)
     assert searching.problems == []

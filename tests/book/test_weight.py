@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,18 +16,12 @@ import light_theme
 import pytest
 from fontTools.ttLib import TTFont
 from light_code import PLAIN
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import BrowserContext, Page, Route
 from pygments.token import STANDARD_TYPES
 
 from tools import pack
 from tools.project import ROOT
 
-DOCS = ROOT / "docs"
-CHAPTERS = sorted(
-    path.relative_to(DOCS).with_suffix("").as_posix()
-    for path in DOCS.glob("[a-z]*/*.md")
-    if path.stem != "index"
-)
 COMPRESSED = {".html", ".css", ".js", ".svg", ".json"}
 WIDE = {"width": 1280, "height": 800}
 KB = 1000
@@ -57,43 +51,43 @@ def weight(file: Path) -> int:
     return len(gzip.compress(data, 9)) if file.suffix in COMPRESSED else len(data)
 
 
-@pytest.fixture
-def files_of(
-    http_site: str, built_book: Path, browser: Browser
-) -> Iterator[Callable[[str], set[Path]]]:
-    """Return a function: the files of the book that a page at its top asks for."""
-    context = browser.new_context(viewport=WIDE)
-
-    def files(docname: str) -> set[Path]:
-        page = context.new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{http_site}/{docname}.html", wait_until="networkidle")
-        page.evaluate("document.fonts.ready")
-        page.close()
-        paths = {unquote(urlsplit(url).path).lstrip("/") for url in asked}
-        return {built_book / path for path in paths}
-
-    yield files
-    context.close()
+def files(reading: Any, book: Path) -> set[Path]:
+    """Return the files of the book that a page at its top has asked for."""
+    reading.page.evaluate("document.fonts.ready")
+    reading.page.wait_for_load_state("networkidle")
+    paths = {unquote(urlsplit(url).path).lstrip("/") for url in reading.requests}
+    return {book / path for path in paths}
 
 
-@pytest.mark.parametrize("docname", CHAPTERS)
-def test_a_chapter_is_light(docname: str, files_of, built_book: Path) -> None:
-    chapter = built_book / f"{docname}.html"
-    needed = files_of(docname)
+def assert_light(chapter: Path, needed: set[Path]) -> None:
+    """Fail if a chapter is too heavy, as the first page or as the next one."""
     assert chapter in needed
     heaviest = sorted(((weight(f), f.name) for f in needed), reverse=True)[:8]
     assert sum(map(weight, needed)) <= FIRST_LOAD, heaviest
     assert weight(chapter) <= NEXT_PAGE
 
 
-def test_the_next_chapter_loads_little_besides_its_text(files_of, built_book) -> None:
-    before = files_of("notation")
-    new = files_of("generative/overview") - before
-    besides = [file for file in new if file.suffix not in (".html", ".svg")]
+def test_the_next_chapter_loads_little_besides_its_text(
+    http_site: str, built_book: Path, visit: Callable[..., Any]
+) -> None:
+    before, after = (
+        files(visit(f"{http_site}/{docname}.html", viewport=WIDE), built_book)
+        for docname in ("notation", "generative/overview")
+    )
+    besides = [file for file in after - before if file.suffix not in (".html", ".svg")]
     assert sum(map(weight, besides)) <= 40 * KB, besides
     assert not [file for file in besides if file.suffix != ".woff2"]
+
+
+def test_a_heavy_chapter_is_refused(built_book: Path, tmp_path: Path) -> None:
+    chapter = built_book / "generative" / "vae.html"
+    assert_light(chapter, {chapter})
+    heavy = tmp_path / "heavy.woff2"
+    heavy.write_bytes(bytes(FIRST_LOAD))
+    with pytest.raises(AssertionError, match="heavy"):
+        assert_light(chapter, {chapter, heavy})
+    with pytest.raises(AssertionError):
+        assert_light(chapter, {heavy})
 
 
 # Icons
@@ -162,28 +156,30 @@ def looks(page: Page) -> list[str]:
     """Return how each element looks, with the search dialog closed and open."""
     page.wait_for_function("document.documentElement.dataset.theme !== 'auto'")
     page.evaluate("document.fonts.ready")
-    found = page.evaluate(LOOK)
-    page.evaluate("document.querySelector('#pst-search-dialog')?.showModal()")
-    return found + page.evaluate(LOOK)
+    found = []
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        found += page.evaluate(LOOK)
+        page.evaluate("document.querySelector('#pst-search-dialog')?.showModal()")
+        found += page.evaluate(LOOK)
+        page.evaluate("document.querySelector('#pst-search-dialog')?.close()")
+    return found
 
 
-@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("docname", ["index", "generative/overview", "search"])
 def test_pages_look_as_with_the_whole_style_sheets(
-    docname: str, width: int, http_site: str, browser: Browser
+    docname: str, http_site: str, context_for: Callable[..., BrowserContext]
 ) -> None:
     results = []
     for whole in (False, True):
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, reduced_motion="reduce"
-        )
-        page = context.new_page()
+        page = context_for(viewport=WIDE, reduced_motion="reduce").new_page()
+        page.route("**/*.css*", lambda route: route.fallback())  # none from the cache
         for name in light_theme.SHEETS if whole else ():
             answer = answering(whole_sheet(name))
             page.route(re.compile(re.escape(name)), answer)
         page.goto(f"{http_site}/{docname}.html", wait_until="networkidle")
         results.append(looks(page))
-        context.close()
+        page.close()
     cut, entire = results
     assert len(cut) > 100
     differing = [pair for pair in zip(cut, entire, strict=True) if pair[0] != pair[1]]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from tools.contract.pages import Formula, Page
@@ -74,6 +75,7 @@ def _macros(root: Path) -> str:
     return ""
 
 
+@cache
 def _typeset(document: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "formulas.tex").write_text(document, encoding="utf-8")
