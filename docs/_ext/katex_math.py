@@ -17,6 +17,7 @@ and the two heaviest fonts cut in two (``python -m tools.cut_fonts``).
 
 from __future__ import annotations
 
+import atexit
 import re
 import shutil
 from collections.abc import Mapping
@@ -98,6 +99,8 @@ class FormulaError(ValueError):
 def _engine() -> MiniRacer:
     """Return the V8 context of this process, with KaTeX loaded."""
     engine = MiniRacer()
+    # Left to the garbage collector, it waits for its own thread for ever (Python 3.13).
+    atexit.register(engine.close)
     engine.eval((KATEX / "katex.min.js").read_text(encoding="utf-8"))
     engine.eval(RENDER_JS)
     return engine

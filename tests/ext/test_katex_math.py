@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -457,3 +458,13 @@ def test_a_script_has_no_more_children_than_mathml_allows():
     assert "<mi>max</mi></msub>" in formula
     assert "<mi>log</mi></msup>" in formula
     assert "\u2061" in render(r"\log x", macros={})
+
+
+def test_a_process_that_has_typeset_a_formula_ends() -> None:
+    """Left alone, V8's thread keeps Python 3.13 from ending."""
+    code = "import katex_math; print(katex_math.render('x', macros={}))"
+    command = [sys.executable, "-c", code]
+    folder = Path(katex_math.__file__).parent
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=30)
+    assert done.returncode == 0
+    assert b"katex" in done.stdout
