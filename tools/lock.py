@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -10,17 +11,23 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
+# What a PyTorch for GPUs brings along: its own release says which versions, the one for
+# processors has none of it, and the book needs none of it.
+ACCELERATOR = re.compile(r"(?:nvidia|cuda)-|triton$")
 HEADER = "# The exact versions that CI tested; written by `make lock`.\n"
 
 
 def closure(names: set[str]) -> dict[str, str]:
-    """Return name and version of the named distributions and all that they need."""
+    """Return name and version of the named distributions and all that they need.
+
+    What only a PyTorch for GPUs needs is left out.
+    """
     versions: dict[str, str] = {}
     todo = [Requirement(name) for name in names]
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
-        if name in versions:
+        if name in versions or ACCELERATOR.match(name):
             continue
         found = distribution(name)
         versions[name] = found.version.split("+")[0]  # no local build tag

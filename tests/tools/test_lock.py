@@ -26,6 +26,18 @@ def test_the_closure_holds_transitive_needs_without_extras() -> None:
     assert all("+" not in version for version in pins.values())
 
 
+def test_what_a_torch_for_gpus_brings_along_is_not_pinned(monkeypatch) -> None:
+    class Torch:
+        version, requires = "2.13.0", ["triton==3.7", "nvidia-nccl-cu13==2", "jinja2"]
+
+    class Needed:
+        version, requires = "3.1", None
+
+    found = {"torch": Torch, "jinja2": Needed}
+    monkeypatch.setattr(lock, "distribution", found.__getitem__)
+    assert lock.closure({"torch"}) == {"torch": "2.13.0", "jinja2": "3.1"}
+
+
 def test_constraints_are_what_the_lock_would_write(monkeypatch, tmp_path) -> None:
     root = Path(lock.__file__).parents[1]
     (tmp_path / "pyproject.toml").write_text((root / "pyproject.toml").read_text())

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snippets.foundations.bias.perceptron import (
-    PerceptronResult,
     perceptron,
     signed_distance,
 )
@@ -130,7 +129,7 @@ def test_distance_needs_a_weight() -> None:
 def test_and_is_learned_with_a_bias_only() -> None:
     """The result that the text works out by hand, and no end without a bias."""
     result = perceptron(CORNERS, AND)
-    assert result == PerceptronResult(result.weight, -4.0, 18, converged=True)
+    assert (result.bias, result.mistakes, result.converged) == (-4.0, 18, True)
     assert result.weight.tolist() == [3.0, 2.0]
     assert separates(result.weight, result.bias, CORNERS, AND)
     without = perceptron(CORNERS, AND, use_bias=False, max_epochs=50)
