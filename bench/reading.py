@@ -122,7 +122,8 @@ def drop_katex(app: Sphinx) -> None:
     builder = app.builder
     for kind in ("_css_files", "_js_files"):
         files = getattr(builder, kind)
-        kept = [f for f in files if not re.search("katex|equations", str(f.filename))]
+        ours = re.compile("katex|equations|formula")
+        kept = [f for f in files if not ours.search(str(f.filename))]
         setattr(builder, kind, kept)
 
 
