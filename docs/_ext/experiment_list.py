@@ -1,8 +1,7 @@
 """`{experiment-list}`: what the chapters' experiments show, and how to run them again.
 
 An experiment is what left a results.json beside its chapter; its figures are those of
-the chapter's own folder, each named by the first sentence of its caption; a caption
-that begins with one side of its figure needs all of them.
+the chapter's own folder, each named by the first sentence of its caption.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 LIBRARIES = {"python": "Python", "torch": "PyTorch"}
-SIDES = ("左", "上", "从左")
 RUN = "$ .venv/bin/python -m snippets.{module}_experiment"
 
 
@@ -37,13 +35,8 @@ def note_figures(env: BuildEnvironment, doctree: nodes.document) -> list[Figure]
         image, caption = figure.next_node(nodes.image), figure.next_node(nodes.caption)
         drawn = image is not None and image["uri"].startswith(f"{env.docname}/")
         if drawn and caption is not None and figure["ids"]:
-            found.append(Figure(figure["ids"][0], _what_it_shows(caption)))
+            found.append(Figure(figure["ids"][0], first_sentence(caption.children)))
     return found
-
-
-def _what_it_shows(caption: nodes.caption) -> list[nodes.Node]:
-    whole = caption.astext().startswith(SIDES)
-    return copies(caption) if whole else first_sentence(caption.children)
 
 
 def load_results(desk: Desk) -> dict[str, dict[str, Any]]:
