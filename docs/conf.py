@@ -43,6 +43,7 @@ extensions = [
     "light_theme",
     "misconceptions",
     "pdf_link",
+    "phrase_titles",
     "previews",
     "printed_rules",
     "printed_sources",
@@ -50,7 +51,6 @@ extensions = [
     "source_pages",
     "stable_anchors",
     "term_index",
-    "title_breaks",
 ]
 exclude_patterns = ["_*"]
 templates_path = ["_templates"]

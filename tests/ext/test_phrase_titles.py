@@ -18,7 +18,7 @@ PAGE = """# 过拟合：误差从哪里来
 
 @pytest.fixture(scope="module")
 def classes(build):
-    built = build({"docs/index.md": PAGE}, extensions=["title_breaks"])
+    built = build({"docs/index.md": PAGE}, extensions=["phrase_titles"])
     titles = built.article("index").find_all(["h1", "h2"])
     return ["in-phrases" in title.get("class", []) for title in titles]
 
