@@ -43,6 +43,7 @@ extensions = [
     "light_theme",
     "misconceptions",
     "pdf_link",
+    "phrase_titles",
     "previews",
     "printed_rules",
     "printed_sources",

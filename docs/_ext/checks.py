@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 Rows = list[tuple[str, Mark]]
 _HEADINGS = ("公式", "测试", "测试说明")
-_WIDTHS = (12, 44, 44)
+_WIDTHS = (14, 43, 43)
 _PRINTED_WIDTHS = (8, 55, 37)
 
 
