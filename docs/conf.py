@@ -51,6 +51,7 @@ extensions = [
     "source_pages",
     "stable_anchors",
     "term_index",
+    "tidy_listings",
 ]
 exclude_patterns = ["_*"]
 templates_path = ["_templates"]

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
-LINE_END = re.compile(r"[ \t]*\n[ \t\n]*")
+# A space after full-width punctuation is there for the markup (``**甲。** 乙``), or for
+# what a role may print (``{cite:t}`key` 说``, which ends in a bracket).
+LINE_END = re.compile(r"[ \t]*\n[ \t\n]*|(?<=[。，、；：？！）]) +")
 # Chinese and Western text share these characters; their inner neighbour decides.
 AMBIGUOUS = "“”‘’…—·"
 

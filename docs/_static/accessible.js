@@ -5,6 +5,7 @@
     "div.highlight pre": "代码",
     ".pst-scrollable-table-container": "表格",
     ".figure-box": "图",
+    ".chapter-map-box": "图",
   };
   const DIALOGS = {
     "pst-search-dialog": "搜索",
@@ -12,11 +13,19 @@
     "pst-secondary-sidebar-modal": "本页目录",
   };
 
+  // A phone shows no scroll bar: say at which ends a box goes on, and they fade.
+  const markEnds = ({ target: box }) => {
+    const rest = box.scrollWidth - box.clientWidth - box.scrollLeft;
+    const ends = [box.scrollLeft > 1 && "start", rest > 1 && "end"];
+    box.dataset.more = ends.filter(Boolean).join(" ");
+  };
+
   // What is too wide scrolls in its box: let the keyboard reach that box, and name it.
   // Only while it is too wide: a chapter with fifty formulas is not fifty tab stops.
   const kinds = new Map();
   const watcher = new ResizeObserver((entries) => {
     for (const { target: box } of entries) {
+      markEnds({ target: box });
       if (box.scrollWidth > box.clientWidth + 1) {
         box.tabIndex = 0;
         box.setAttribute("role", "group");
@@ -30,6 +39,7 @@
     for (const box of document.querySelectorAll(selector)) {
       kinds.set(box, kind);
       watcher.observe(box);
+      box.addEventListener("scroll", markEnds, { passive: true });
     }
   }
 

@@ -401,6 +401,67 @@ def test_what_fits_is_no_tab_stop(built_book: Path, screen: Page) -> None:
     assert wide.evaluate_all(f"(boxes) => boxes.filter({fits}).length") == 0
 
 
+ENDS = """
+async (selector) => {
+  const ends = [];
+  const rest = () => new Promise((done) => requestAnimationFrame(() =>
+    requestAnimationFrame(done)));
+  const box = [...document.querySelectorAll(selector)]
+    .find((each) => each.scrollWidth > each.clientWidth + 50);
+  for (const place of [0, 20, box.scrollWidth]) {
+    box.scrollLeft = place;
+    await rest();
+    const { maskImage } = getComputedStyle(box);
+    ends.push([box.dataset.more, maskImage.split("linear-gradient").length - 1]);
+  }
+  box.focus();
+  ends.push(getComputedStyle(box).maskImage);
+  return ends;
+}
+"""
+
+
+def test_a_box_fades_where_it_goes_on(built_book: Path, screen: Page) -> None:
+    show(screen, longest_chapter(built_book), **PHONE)
+    screen.keyboard.press("Tab")  # a focus that can be seen
+    screen.evaluate(REST)
+    for selector in (".equation-body", ".figure-box"):
+        *ends, focused = screen.evaluate(ENDS, selector)
+        assert ends == [["end", 1], ["start end", 2], ["start", 1]], selector
+        assert focused == "none"  # the ring is whole
+
+
+LINE_STARTS = """
+() => {
+  const marks = "，。、；：？！）》〉」』】”’…,.;:?!)]", lost = [], range = new Range();
+  let seen = 0;
+  for (const formula of document.querySelectorAll("article span.math")) {
+    const text = formula.nextSibling;
+    if (text?.nodeType !== Node.TEXT_NODE || !marks.includes(text.data[0])) continue;
+    seen += 1;
+    range.setStart(text, 0);
+    range.setEnd(text, 1);
+    const boxes = formula.querySelector(".katex-html").getClientRects();
+    const { top, width } = range.getBoundingClientRect();
+    if (width && boxes.length && top > boxes[boxes.length - 1].bottom - 4)
+      lost.push(text.data.slice(0, 9));
+  }
+  return [seen, lost];
+}
+"""
+
+
+def test_no_line_of_a_phone_starts_with_a_mark(built_book: Path, screen: Page) -> None:
+    show(screen, longest_chapter(built_book), **PHONE)
+    seen, lost = 0, []
+    for width in range(320, 440, 15):
+        screen.set_viewport_size({"width": width, "height": 800})
+        now, lines = screen.evaluate(LINE_STARTS)
+        seen, lost = seen + now, lost + lines
+    assert seen > 1000
+    assert lost == []
+
+
 @pytest.mark.slow
 def test_focus_can_be_seen(built_book: Path, screen: Page) -> None:
     show(screen, longest_chapter(built_book))

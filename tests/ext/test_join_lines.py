@@ -28,6 +28,8 @@ CASES = [
     Case("three-lines", "甲\n乙\n丙", "甲乙丙", "甲乙丙"),
     Case("equal-pieces", "同\nA\n同\n同\nA", "同 A 同同 A", "同 A 同同 A"),
     Case("stop", "句号。\n下一句", "句号。下一句", "句号。下一句"),
+    Case("after-emphasis", "**甲。** 乙", "甲。乙", r"\sphinxstylestrong{甲。}乙"),
+    Case("after-bracket", "甲（1999） 乙 A", "甲（1999）乙 A", "甲（1999）乙 A"),
     Case("latin", "模型\nBERT\n很大", "模型 BERT 很大", "模型 BERT 很大"),
     Case("english", "two\nlines", "two lines", "two lines"),
     Case("digit", "共\n3\n个", "共 3 个", "共 3 个"),
