@@ -40,10 +40,14 @@ DIGITS, CAPITALS, SMALL, GREEK = (
 SPACE = (0x20, 0x20)  # browsers take the height of lines from the font that has it
 SIGNS = [
     (code, code)
-    for code in map(ord, "\u00a0¬±×ˉ…′ℓ←→∂∇∈∏∑−∗∝∞∣∥∩∪∫∼≈≠≡≤≥⊂⊆⊙⊤⋅⋯⌊⌋⟨⟩⟶⟹⟺")
+    for code in map(
+        ord,
+        "\u00a0¬±×ˉ˙…′ℓ←→∂∇∈∋∏∑−∓∖∗∝∞∣∥∩∪∫∼≈≠≡≤≥≪≫⊂⊆⊕⊗⊙⊤⊥⋅⋯⌊⌋⟨⟩⟶⟹⟺⪯⪰"
+        "\ue020",  # the stroke of ≠ and ∉
+    )
 ]
 COMMON: dict[str, list[tuple[int, int]]] = {
-    "KaTeX_AMS-Regular": [SPACE, CAPITALS],
+    "KaTeX_AMS-Regular": [SPACE, CAPITALS, (0x2272, 0x2273)],
     "KaTeX_Main-Regular": [(0x20, 0x7E), GREEK, *SIGNS],
     "KaTeX_Main-Bold": [SPACE, DIGITS, CAPITALS, SMALL, GREEK],
 }
