@@ -1,4 +1,4 @@
-"""KaTeX's formulas in fewer bytes, drawn to the pixel as KaTeX draws them.
+"""KaTeX's formulas in fewer bytes, drawn where KaTeX draws them to a tenth of a pixel.
 
 Two thirds of a chapter's HTML are formulas, and most of their markup says nothing:
 classes that no rule of KaTeX's style sheet asks for, spans without any, lengths that
