@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from katex_math import KATEX, light, render
 from light_formulas import LENGTHS, SHEET, light_sheet
 from playwright.sync_api import Browser
 
+from tools.contract.latex_formulas import katex_macros
 from tools.contract.pages import Page, pages
 from tools.project import ROOT
 
@@ -48,17 +48,6 @@ DRAWN = """
 """
 
 
-@pytest.fixture(scope="module")
-def macros() -> dict[str, str]:
-    tree = ast.parse((ROOT / "docs/conf.py").read_text(encoding="utf-8"))
-    (value,) = (
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and "katex_macros" in ast.unparse(node.targets)
-    )
-    return ast.literal_eval(value)
-
-
 @pytest.fixture
 def drawn(browser: Browser, tmp_path: Path):
     """Return a function: what a browser draws for formulas under a style sheet."""
@@ -92,9 +81,8 @@ def same(before: list[list], after: list[list]) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-def test_formulas_look_as_katex_draws_them(
-    page: Page, drawn, macros: dict[str, str]
-) -> None:
+def test_formulas_look_as_katex_draws_them(page: Page, drawn) -> None:
+    macros = katex_macros(ROOT)
     texts = dict.fromkeys((f.tex, f.kind != "inline") for f in page.formulas)
     whole = [render(tex, display=display, macros=macros) for tex, display in texts]
     short = [light(tex, display, macros) for tex, display in texts]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterator
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -153,36 +155,32 @@ def hold_the_lock(folder: Path, held: object, release: object) -> None:
         release.wait(20)
 
 
+@pytest.fixture
+def end_of_another_build(book: Path) -> Iterator[Event]:
+    """Keep another build of the book running until the event is set."""
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    arguments = (book / "build", held, release)
+    process = context.Process(target=hold_the_lock, args=arguments)
+    process.start()
+    try:
+        assert held.wait(20)
+        yield release
+    finally:
+        release.set()
+        process.join()
+
+
 def test_a_second_build_waits_then_is_refused(
-    book: Path, monkeypatch: pytest.MonkeyPatch
+    book: Path, end_of_another_build: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "PATIENCE", 0.5)
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    process = context.Process(
-        target=hold_the_lock, args=(book / "build", held, release)
-    )
-    process.start()
-    try:
-        assert held.wait(20)
-        with pytest.raises(SystemExit, match="another build is running"):
-            build.build("html", root=book)
-    finally:
-        release.set()
-        process.join()
+    with pytest.raises(SystemExit, match="another build is running"):
+        build.build("html", root=book)
 
 
-def test_a_second_build_goes_on_when_the_first_is_done(book: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    process = context.Process(
-        target=hold_the_lock, args=(book / "build", held, release)
-    )
-    process.start()
-    try:
-        assert held.wait(20)
-        threading.Timer(0.5, release.set).start()
-        assert build.build("html", root=book) == 0
-    finally:
-        release.set()
-        process.join()
+def test_a_second_build_goes_on_when_the_first_is_done(
+    book: Path, end_of_another_build: Event
+) -> None:
+    threading.Timer(0.5, end_of_another_build.set).start()
+    assert build.build("html", root=book) == 0

@@ -36,7 +36,7 @@ def has_tex() -> bool:
 
 def check_formulas(root: Path, page: Page) -> list[Violation]:
     """Return the formulas of a page at which LaTeX stops; needs XeLaTeX."""
-    log = _typeset(_document(page, _macros(root)))
+    log = _typeset(_document(page, latex_macros(katex_macros(root))))
     found: dict[int, str] = {}
     current = -1
     for place, error in PLACE.findall(log):
@@ -67,12 +67,13 @@ def _set(formula: Formula) -> str:
     return f"${tex}$\n" if formula.kind == "inline" else f"\\[\n{tex}\n\\]"
 
 
-def _macros(root: Path) -> str:
+def katex_macros(root: Path) -> dict[str, str]:
+    """Return ``katex_macros`` of conf.py, which is read and not run."""
     tree = ast.parse((root / "docs/conf.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and "katex_macros" in ast.unparse(node.targets):
-            return latex_macros(ast.literal_eval(node.value))
-    return ""
+            return ast.literal_eval(node.value)
+    return {}
 
 
 @cache
